@@ -1,0 +1,167 @@
+"""Kafka clients, made from settings, and what a process needs to know of a cluster."""
+
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
+from confluent_kafka.admin import AdminClient, OffsetSpec
+
+from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas import Record
+
+_T = TypeVar("_T")
+_LOG = logging.getLogger("hybrid_memory.kafka")
+# What librdkafka says of a broker that is starting or away; our own code says it once, in its own words.
+_REFUSED = {
+    KafkaError._AUTHENTICATION,
+    KafkaError.SASL_AUTHENTICATION_FAILED,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicInfo:
+    """A topic as the cluster has it; the id changes when a topic of the same name is made anew."""
+
+    name: str
+    topic_id: str
+    partitions: int
+
+
+def client_config(settings: Settings, **ours: Any) -> dict[str, Any]:
+    """Our keys, overruled by those of the operator, plus a logger that keeps librdkafka off the terminal."""
+    return {
+        "client.id": "hybrid-memory",
+        "reconnect.backoff.max.ms": 1000,
+        **ours,
+        **settings.kafka,
+        "bootstrap.servers": settings.bootstrap_servers,
+        "logger": _LOG,
+    }
+
+
+def make_producer(settings: Settings, **ours: Any) -> Producer:
+    """An idempotent producer, partitioned as every other writer of our topics is."""
+    return Producer(
+        client_config(
+            settings,
+            **{
+                "acks": "all",
+                "enable.idempotence": True,
+                "partitioner": "murmur2_random",
+                "compression.type": "zstd",
+                "linger.ms": 0,
+                **ours,
+            },
+        )
+    )
+
+
+def make_consumer(settings: Settings, group: str, **ours: Any) -> Consumer:
+    """A consumer that commits only what it is told to."""
+    return Consumer(
+        client_config(
+            settings,
+            **{
+                "group.id": group,
+                "enable.auto.commit": False,
+                "auto.offset.reset": "earliest",
+                # The lowest that costs an idle broker little: half of what a reader waits for a fresh record.
+                "fetch.wait.max.ms": 5,
+                **ours,
+            },
+        )
+    )
+
+
+def to_record(message: Message) -> Record:
+    """A message as the rest of the product knows it."""
+    return Record(
+        topic=message.topic() or "",
+        partition=message.partition() or 0,
+        offset=message.offset() or 0,
+        timestamp=message.timestamp()[1],
+        key=_bytes(message.key()),
+        value=_bytes(message.value()),
+        headers=tuple(message.headers() or ()),
+    )
+
+
+class Cluster:
+    """Questions to a cluster. Every answer comes within `timeout` seconds, or raises.
+
+    Raises:
+        Unavailable: the cluster does not answer; try again.
+        Refusal: it answers, and does not let us in.
+    """
+
+    def __init__(self, settings: Settings, timeout: float = 10.0) -> None:
+        self._admin = AdminClient(client_config(settings))
+        self._timeout = timeout
+        self._servers = settings.bootstrap_servers
+
+    @property
+    def admin(self) -> AdminClient:
+        """The admin client. Keep this object while its futures run: dropped early, they fail."""
+        return self._admin
+
+    def topics(self, names: Iterable[str]) -> dict[str, TopicInfo]:
+        """Those of these topics that exist."""
+        wanted = list(names)
+        found = {}
+        for name, future in self._call(self._admin.describe_topics, TopicCollection(wanted)).items():
+            try:
+                description = self.result(future)
+            except KafkaException as error:
+                if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    continue
+                raise
+            found[name] = TopicInfo(name, str(description.topic_id), len(description.partitions))
+        return found
+
+    def ends(self, topic: TopicInfo) -> dict[int, int]:
+        """The end offset of each partition: the offset that the next record will get."""
+        return self._offsets(topic, OffsetSpec.latest())
+
+    def starts(self, topic: TopicInfo) -> dict[int, int]:
+        """The first offset that each partition still has."""
+        return self._offsets(topic, OffsetSpec.earliest())
+
+    def result(self, future: "Future[_T]") -> _T:
+        """The answer of an admin call's future, its errors in our words."""
+        try:
+            return future.result(self._timeout)
+        except TimeoutError as error:
+            raise self._unavailable() from error
+        except KafkaException as error:
+            raise self.translated(error) from error
+
+    def translated(self, error: KafkaException) -> Exception:
+        """`error` as Unavailable or Refusal where it is one, else itself."""
+        reason: KafkaError = error.args[0]
+        if reason.code() in _REFUSED:
+            return Refusal(f"Kafka at {self._servers} does not let us in: {reason.str()}")
+        if reason.retriable() or reason.code() in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+            return self._unavailable()
+        return error
+
+    def _offsets(self, topic: TopicInfo, spec: OffsetSpec) -> dict[int, int]:
+        asked = {TopicPartition(topic.name, number): spec for number in range(topic.partitions)}
+        answers = self._call(self._admin.list_offsets, asked)
+        return {tp.partition: self.result(future).offset for tp, future in answers.items()}
+
+    def _call(self, method: Any, argument: Any) -> Any:
+        return method(argument, request_timeout=self._timeout)
+
+    def _unavailable(self) -> Unavailable:
+        return Unavailable(f"Kafka at {self._servers} does not answer")
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value

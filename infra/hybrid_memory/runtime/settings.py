@@ -1,0 +1,225 @@
+"""Settings: read once in `main` from the environment, frozen, passed down.
+
+Every name starts with `HM_`, parts are joined by `__`. `HM_KAFKA__<KEY>` sets any librdkafka key (dots as
+underscores). `<NAME>_FILE` names a file that holds the value. A name that no setting has is refused.
+"""
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from hybrid_memory.runtime.errors import Refusal
+
+PREFIX = "HM_"
+_SEED_NAMES = ("USE_CLASSIFIER_SERVICE", "CLASSIFIER_SERVICE_URL")
+# Read by the tests, by hm before there are settings, or by other processes of the product.
+_FOREIGN = ("HM_TEST_", "HM_KAFKA__")
+_SECRET_WORDS = ("password", "secret", "key.pem", "token", "oauthbearer.config", "certificate.pem")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HttpSettings(_Section):
+    """The search and write API."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8765
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
+    wait_ms: Annotated[int, Field(ge=0, le=60_000)] = 10_000
+    """How long an insert waits until it is searchable, in milliseconds."""
+    cors_origins: tuple[str, ...] = ()
+
+
+class SinkSettings(_Section):
+    """How the log is applied to the index."""
+
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 256
+    held_records: Annotated[int, Field(ge=1)] = 10_000
+    """How many classified records of a partition may wait for their memories."""
+    brake_window: Annotated[int, Field(ge=1)] = 1000
+    brake_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    brake_in_a_row: Annotated[int, Field(ge=1)] = 500
+    flush_seconds: Annotated[float, Field(gt=0)] = 5.0
+    housekeeping_seconds: Annotated[float, Field(gt=0)] = 60.0
+    expiry_grace_seconds: Annotated[float, Field(ge=0)] = 3600.0
+    """How long after its expiry a memory is deleted from the log; it is hidden from searches at once."""
+
+
+class EmbedderSettings(_Section):
+    """Who makes vectors. `hash` needs no model and no memory, and finds only shared words: for tests."""
+
+    kind: Literal["sentence-transformers", "hash"] = "sentence-transformers"
+    model: str = "all-MiniLM-L6-v2"
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    batch_size: Annotated[int, Field(ge=1)] = 64
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Threads of one embedding; 0 leaves it to torch."""
+
+
+class LogSettings(_Section):
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["auto", "json", "text"] = "auto"
+
+
+class _Environment(PydanticBaseSettingsSource):
+    """The environment as nested values; our own so that `_FILE` and exact errors work alike at every depth."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        return None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for name, value in _resolved(os.environ):
+            *path, last = name.lower().split("__")
+            section = values
+            for step in path:
+                section = section.setdefault(step, {})
+            section[last] = value
+        return values
+
+
+class Settings(BaseSettings):
+    """Everything that can be set; see `hm config`."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    data_dir: Path = Field(default_factory=lambda: _platform_dir("data"))
+    cache_dir: Path = Field(default_factory=lambda: _platform_dir("cache"))
+    topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,100}$")
+    kafka: dict[str, str] = Field(default_factory=dict, repr=False)
+    http: HttpSettings = HttpSettings()
+    sink: SinkSettings = SinkSettings()
+    embedder: EmbedderSettings = EmbedderSettings()
+    log: LogSettings = LogSettings()
+    expect_stream: bool = False
+    """Whether a classifier stream is expected to improve on the rules."""
+    use_classifier_service: bool = False
+    classifier_service_url: str | None = None
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, _Environment(settings_cls)
+
+    @field_validator("kafka")
+    @classmethod
+    def _dotted(cls, values: dict[str, str]) -> dict[str, str]:
+        return {key.lower().replace("_", "."): value for key, value in values.items()}
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Where Kafka is.
+
+        Raises:
+            Refusal: nobody said.
+        """
+        servers = self.kafka.get("bootstrap.servers")
+        if not servers:
+            raise Refusal("no Kafka is named; set HM_KAFKA__BOOTSTRAP_SERVERS=host:port, or start one with: hm up")
+        return servers
+
+    def kafka_secret(self, key: str) -> SecretStr | str:
+        """A librdkafka value, wrapped where its name says that it is secret."""
+        value = self.kafka[key]
+        return SecretStr(value) if any(word in key for word in _SECRET_WORDS) else value
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of this process: `given` (the command line), else the environment, else defaults.
+
+    Raises:
+        Refusal: a name is unknown, a value is wrong, or a `_FILE` cannot be read; the sentence says which.
+    """
+    _refuse_unknown(os.environ)
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = PREFIX + "__".join(str(step) for step in first["loc"]).upper()
+        raise Refusal(f"setting {name}: {first['msg']}") from None
+
+
+def known_names() -> set[str]:
+    """The environment name of every setting."""
+    return set(_names(Settings, PREFIX)) | set(_SEED_NAMES)
+
+
+def effective(settings: Settings, given: Mapping[str, Any] | None = None) -> Iterator[tuple[str, str, str]]:
+    """Each setting as (name, value with secrets hidden, where it came from)."""
+    for name, value in _flatten(settings):
+        if name in os.environ:
+            origin = f"environment {name}"
+        elif f"{name}_FILE" in os.environ:
+            origin = f"file {os.environ[f'{name}_FILE']}"
+        else:
+            origin = "command line" if given and name.removeprefix(PREFIX).lower() in given else "default"
+        yield name, str(value), origin
+
+
+def _flatten(settings: Settings) -> Iterator[tuple[str, object]]:
+    for field in Settings.model_fields:
+        value = getattr(settings, field)
+        name = field.upper() if field.upper() in _SEED_NAMES else PREFIX + field.upper()
+        if field == "kafka":
+            for key in value:
+                yield f"{name}__{key.upper().replace('.', '_')}", settings.kafka_secret(key)
+        elif isinstance(value, BaseModel):
+            yield from ((f"{name}__{key.upper()}", item) for key, item in value)
+        else:
+            yield name, value
+
+
+def _platform_dir(kind: Literal["data", "cache"]) -> Path:
+    try:
+        import platformdirs
+    except ImportError:  # the light client needs no folder
+        return Path.home() / f".hybrid-memory-{kind}"
+    find = platformdirs.user_data_path if kind == "data" else platformdirs.user_cache_path
+    return find("hybrid-memory", appauthor=False)
+
+
+def _resolved(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """(name without prefix, value) of each of our variables, files read, nothing empty."""
+    for name, value in environ.items():
+        if not value or name.startswith("HM_TEST_"):
+            continue
+        short = name if name in _SEED_NAMES else name.removeprefix(PREFIX)
+        if short == name and name not in _SEED_NAMES:
+            continue
+        if name.endswith("_FILE"):
+            short, value = short.removesuffix("_FILE"), _read_secret(name, value)
+        yield short, value
+
+
+def _read_secret(name: str, path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except (OSError, ValueError) as error:
+        raise Refusal(f"setting {name}: cannot read {path} ({type(error).__name__})") from None
+
+
+def _refuse_unknown(environ: Mapping[str, str]) -> None:
+    known = known_names()
+    for name in environ:
+        if not name.startswith(PREFIX) or name.startswith(_FOREIGN) or name.removesuffix("_FILE") in known:
+            continue
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see all with: hm config"
+        raise Refusal(f"setting {name} is not known; {hint}")
+
+
+def _names(model: type[BaseModel], prefix: str) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+            yield from _names(annotation, f"{prefix}{name.upper()}__")
+        else:
+            yield prefix + name.upper()
