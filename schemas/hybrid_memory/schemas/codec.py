@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from hybrid_memory.schemas.errors import DecodeError, ErrorClass
 from hybrid_memory.schemas.events import FactEvent, FactSuperseded, Memory, MemoryClassified, MemoryDeleted, MemoryEvent
-from hybrid_memory.schemas.identity import partition_of, split_fact_key, split_memory_key
+from hybrid_memory.schemas.identity import memory_key, partition_of, split_fact_key, split_memory_key
 from hybrid_memory.schemas.records import Headers, NewRecord, Record
 
 MEMORIES = "memories"
@@ -72,10 +72,10 @@ def decode_memory(record: Record) -> MemoryEvent:
     user_id, memory_id = _split(record, split_memory_key)
     data = _data(record, UPSERTED_TYPE, DELETED_TYPE)
     if data is None:
-        return _validate(MemoryDeleted, json.dumps({"user_id": user_id, "memory_id": memory_id}).encode())
+        return _validate(MemoryDeleted, _json({"user_id": user_id, "memory_id": memory_id}))
     memory = _validate(Memory, data)
     if (memory.user_id, memory.memory_id) != (user_id, memory_id):
-        raise DecodeError("schema", f"the key says {user_id}/{memory_id}, the value {memory.user_id}/{memory.memory_id}")
+        raise DecodeError("schema", f"the key says {memory_key(user_id, memory_id)}, the value {memory.key}")
     return memory
 
 
@@ -85,13 +85,13 @@ def decode_fact(record: Record) -> FactEvent:
     Raises:
         DecodeError: as :func:`decode_memory`.
     """
-    memory_key, seq, generation = _split(record, split_fact_key)
+    key, seq, generation = _split(record, split_fact_key)
     data = _data(record, CLASSIFIED_TYPE)
     if data is None:
-        return FactSuperseded(memory_key=memory_key, seq=seq, generation=generation)
+        return _validate(FactSuperseded, _json({"memory_key": key, "seq": seq, "generation": generation}))
     fact = _validate(MemoryClassified, data)
-    if (fact.memory.key, fact.seq, fact.generation) != (memory_key, seq, generation):
-        raise DecodeError("schema", f"the key says {memory_key}@{seq}.{generation}, the value {fact.key}")
+    if (fact.memory.key, fact.seq, fact.generation) != (key, seq, generation):
+        raise DecodeError("schema", f"the key says {key}@{seq}.{generation}, the value {fact.key}")
     return fact
 
 
@@ -104,8 +104,8 @@ def if_seq(record: Record) -> int | None:
     text = record.header(IF_SEQ)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit()):
-        raise DecodeError("schema", f"header {IF_SEQ} is {text!r}, not an offset")
+    if not (text.isascii() and text.isdigit() and len(text) <= 16 and int(text) < 2**53):
+        raise DecodeError("schema", f"header {IF_SEQ} is {text[:32]!r}, not an offset")
     return int(text)
 
 
@@ -121,6 +121,10 @@ def describe(error: ValidationError) -> str:
         where = ".".join(str(step) for step in item["loc"])
         parts.append(f"{where}: {item['msg']}" if where else item["msg"])
     return "; ".join(parts)
+
+
+def _json(value: object) -> bytes:
+    return json.dumps(value).encode()
 
 
 def _headers(ce_type: str, memory_id: str, source: str, trace: Iterable[tuple[str, bytes | None]]) -> Headers:
@@ -160,13 +164,15 @@ def _data(record: Record, data_type: str, deleted_type: str | None = None) -> by
 def _structured_data(value: bytes, data_type: str, deleted_type: str | None) -> bytes | None:
     try:
         envelope = json.loads(value)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DecodeError("poison", f"the value is not JSON: {error}") from error
     if not isinstance(envelope, dict):
         raise DecodeError("schema", "the structured event is not a JSON object")
-    if _check_type(envelope.get("type"), data_type, deleted_type) or envelope.get("data") is None:
+    if _check_type(envelope.get("type"), data_type, deleted_type):
         return None
-    return json.dumps(envelope["data"]).encode()
+    if envelope.get("data") is None:  # compaction would not see a tombstone in it, so neither do we
+        raise DecodeError("schema", "data: the structured event has none (data_base64 is not read)")
+    return _json(envelope["data"])
 
 
 def _check_type(ce_type: object, data_type: str, deleted_type: str | None) -> bool:

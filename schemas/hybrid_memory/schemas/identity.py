@@ -52,6 +52,8 @@ def split_fact_key(key: str) -> tuple[str, int, int]:
     if not at or not dot or not (seq + generation).isascii() or not (seq.isdigit() and generation.isdigit()):
         raise ValueError(f"key {key!r} is not of the form user_id/memory_id@seq.generation")
     split_memory_key(memory)
+    if fact_key(memory, int(seq), int(generation)) != key:  # leading zeros would be a second key of the same fact
+        raise ValueError(f"key {key!r} is not of the form user_id/memory_id@seq.generation")
     return memory, int(seq), int(generation)
 
 
