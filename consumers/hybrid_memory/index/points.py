@@ -18,6 +18,8 @@ class Point:
     `memory` is the whole record, so that it can be appended again without reading the log. `generation` and
     `source` are the order rule's: of the classifiers for *this* seq. `provenance` tells where the classifiers came
     from, which may be an earlier version of the memory with the same text. `appended_at` is in milliseconds.
+    `condition` is the `hm-if-seq` of the record that made this version. `stale` are the facts (seq, generation)
+    that this version made obsolete: remembered until the next, so that a crash cannot forget to answer them.
     """
 
     key: str
@@ -30,6 +32,14 @@ class Point:
     generation: int = 0
     source: Source = "rules"
     provenance: Provenance | None = None
+    condition: int | None = None
+    stale: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def fact(self) -> tuple[int, int] | None:
+        """(seq, generation) of the fact whose classifiers it shows, where a fact made them."""
+        made = self.source == "llm" or (self.source == "rules" and self.generation > 0)
+        return (self.seq, self.generation) if made else None
 
     @property
     def id(self) -> str:

@@ -1,0 +1,315 @@
+"""The heart of the sink: what the index and the log must say after some records. Pure.
+
+The order rule, and why each answer is owed, is told in docs/order.md. In short: the later append wins, only
+`memories` creates or deletes, and whatever compaction may keep must be what the index shows. So a record that is not
+applied as it stands is answered with the point's present state, appended under the offset of the last record seen:
+whichever of them compaction leaves, the answer comes after and wins.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+from hybrid_memory.index.points import Point, State, rank
+from hybrid_memory.schemas import (
+    FactEvent,
+    FactSuperseded,
+    MachineProvenance,
+    Memory,
+    MemoryClassified,
+    MemoryDeleted,
+    MemoryEvent,
+    Position,
+    Provenance,
+    partition_of,
+    split_memory_key,
+)
+
+
+class Labels(Protocol):
+    """What the rules make of a text."""
+
+    @property
+    def classifiers(self) -> tuple[str, ...]: ...
+    @property
+    def topic(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The sink's own classifiers: a pure function of the text, and the version that provenance names."""
+
+    classify: Callable[[str], Labels]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Which topic `memories` is: its id and how many partitions it has."""
+
+    topic_id: str
+    partitions: int
+
+    def position(self, key: str, seq: int) -> Position:
+        """Where the record of this memory with this offset stands."""
+        return Position(topic_id=self.topic_id, partition=partition_of(key, self.partitions), offset=seq)
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """A record of `memories` that could be read. `seq` is its offset, `at` its append time (ms)."""
+
+    seq: int
+    at: int
+    event: MemoryEvent
+    if_seq: int | None = None
+
+    @property
+    def key(self) -> str:
+        return self.event.key
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record of `memories` with a good key that can never be applied; its dead letter is the shell's."""
+
+    seq: int
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A record of `memories.classified` whose origin has been applied."""
+
+    event: MemoryClassified
+
+    @property
+    def key(self) -> str:
+        return self.event.memory.key
+
+
+Input = Write | Unreadable | Fact
+
+
+@dataclass(frozen=True, slots=True)
+class Mend:
+    """The present state of a memory, to be appended to `memories` under `hm-if-seq: if_seq`."""
+
+    event: MemoryEvent
+    if_seq: int
+
+
+Answer = Mend | FactEvent
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a batch comes to: each point that changed, in its last version, and what the log must be told."""
+
+    points: dict[str, Point] = field(default_factory=dict)
+    answers: list[Answer] = field(default_factory=list)
+
+
+def fold(
+    points: Mapping[str, Point],
+    records: Iterable[Input],
+    *,
+    rules: Rules,
+    log: Log,
+    expect_stream: bool = False,
+    mute: bool = False,
+) -> Folded:
+    """Apply records, in order, to the points of their keys.
+
+    `points` holds what the index has of the records' keys. Applying the same records again, or a tail of them over
+    the result, gives the same points and the same answers, so a crash between any two steps costs nothing. `mute` is
+    for what a sink has answered before: every record is applied as it stands, since the log already holds the
+    answers, and none is given.
+    """
+    batch = _Batch(points, rules, log, "provisional" if expect_stream else "final", mute)
+    for record in records:
+        batch.apply(record)
+    return batch.result()
+
+
+class _Batch:
+    def __init__(self, points: Mapping[str, Point], rules: Rules, log: Log, rules_state: State, mute: bool) -> None:
+        self._before = points
+        self._rules = rules
+        self._log = log
+        self._rules_state: State = rules_state
+        self._mute = mute
+        self._after: dict[str, Point] = {}
+        self._facts: dict[str, FactEvent] = {}
+        self._owed: dict[str, int] = {}  # key -> the last offset seen that compaction must not leave to stand
+
+    def apply(self, record: Input) -> None:
+        point = self._after.get(record.key) or self._before.get(record.key)
+        if isinstance(record, Fact):
+            self._apply_fact(record.event, point)
+        elif isinstance(record, Unreadable):
+            self._refuse(record.seq, record.key, point, mend=point is not None and point.live)
+        else:
+            self._apply_write(record, point)
+
+    def result(self) -> Folded:
+        answers: list[Answer] = [] if self._mute else [*self._mends(), *self._facts.values()]
+        return Folded(self._after, answers)
+
+    # memories
+
+    def _apply_write(self, record: Write, point: Point | None) -> None:
+        if point is not None and record.seq <= point.seq:
+            self._see_again(record, point)
+        elif point is not None and not self._mute and _must_not_stand(record, point):
+            self._refuse(record.seq, record.key, point, mend=True)
+        else:
+            self._put(self._version(record, point), point)
+            if self._owed.get(record.key, -1) <= (record.seq if record.if_seq is None else record.if_seq):
+                self._owed.pop(record.key, None)
+            if self._after[record.key].memory != _memory(record):
+                self._owed[record.key] = record.seq
+
+    def _see_again(self, record: Write, point: Point) -> None:
+        """A record that was folded before; the crash may have come before its answers."""
+        if record.seq < point.seq:
+            self._refuse(record.seq, record.key, point, mend=False)
+            return
+        for seq, generation in point.stale:
+            self._supersede(point.key, seq, generation)
+        if point.memory != _memory(record):
+            self._owed[point.key] = record.seq
+
+    def _refuse(self, seq: int, key: str, point: Point | None, mend: bool) -> None:
+        """Leave the point as it is. An earlier record is owed nothing, unless the point stands under a condition."""
+        if point is None:
+            return
+        if seq < point.seq:
+            mend = point.condition is not None and point.condition < seq
+        if mend:
+            self._owed[key] = max(seq, self._owed.get(key, seq))
+
+    def _version(self, record: Write, point: Point | None) -> Point:
+        event = record.event
+        if isinstance(event, MemoryDeleted):
+            return Point(record.key, record.seq, record.at, None, "deleted", condition=record.if_seq)
+        if _keeps_pin(event, point):
+            assert point is not None
+            assert point.memory is not None
+            event = event.model_copy(update={"classifiers": point.memory.classifiers, "pinned": True})
+        labels = self._rules.classify(event.text)
+        version = Point(
+            key=record.key,
+            seq=record.seq,
+            appended_at=record.at,
+            memory=event,
+            state=self._rules_state,
+            topic=event.topic or labels.topic,
+            classifiers=labels.classifiers,
+            provenance=_provenance("rules", record.at, self._rules.version),
+            condition=record.if_seq,
+        )
+        if event.classifiers is not None:
+            provenance = _provenance("provided", record.at)
+            return replace(
+                version, classifiers=event.classifiers, source="provided", provenance=provenance, state="final"
+            )
+        if point is not None and _keeps_llm(event, point):
+            return replace(version, classifiers=point.classifiers, provenance=point.provenance)
+        return version
+
+    def _mends(self) -> Iterable[Mend]:
+        for key, seen in self._owed.items():
+            point = self._after.get(key) or self._before[key]
+            user_id, memory_id = split_memory_key(key)
+            event = point.memory or MemoryDeleted(user_id=user_id, memory_id=memory_id)
+            yield Mend(event, if_seq=max(seen, point.seq))
+
+    # memories.classified
+
+    def _apply_fact(self, fact: MemoryClassified, point: Point | None) -> None:
+        its_rank = rank(fact.seq, fact.provenance.source, fact.generation)
+        if point is None or not point.live or point.seq != fact.seq or its_rank < point.rank:
+            self._answer_fact(fact, point)
+            return
+        upgraded = replace(
+            point,
+            classifiers=fact.classifiers,
+            generation=fact.generation,
+            source=fact.provenance.source,
+            provenance=Provenance(**dict(fact.provenance)),
+            state="final",
+        )
+        self._put(upgraded, point)
+        self._facts.pop(fact.key, None)
+
+    def _answer_fact(self, fact: MemoryClassified, point: Point | None) -> None:
+        """A null; but where the better fact has the same key, that one again, or compaction would lose both."""
+        if point is not None and point.fact == (fact.seq, fact.generation):
+            self._facts[fact.key] = self._shown(point)
+        else:
+            self._supersede(fact.memory.key, fact.seq, fact.generation)
+
+    def _shown(self, point: Point) -> MemoryClassified:
+        """The fact whose classifiers the point shows."""
+        assert point.memory is not None
+        assert point.provenance is not None
+        return MemoryClassified(
+            memory=point.memory,
+            seq=point.seq,
+            generation=point.generation,
+            classifiers=point.classifiers,
+            provenance=MachineProvenance(**dict(point.provenance)),
+            origin=self._log.position(point.key, point.seq),
+        )
+
+    # both
+
+    def _put(self, version: Point, point: Point | None) -> None:
+        """Write a version, and answer the facts that it makes obsolete, those of a version not yet answered too."""
+        stale: list[tuple[int, int]] = []
+        if point is not None and (point.key in self._after or point.rank == version.rank):
+            stale.extend(point.stale)
+        if point is not None and point.fact is not None and point.fact != version.fact:
+            stale.append(point.fact)
+        for seq, generation in stale:
+            self._supersede(version.key, seq, generation)
+        self._after[version.key] = replace(version, stale=tuple(dict.fromkeys(stale)))
+
+    def _supersede(self, key: str, seq: int, generation: int) -> None:
+        event = FactSuperseded(memory_key=key, seq=seq, generation=generation)
+        self._facts[event.key] = event
+
+
+def _must_not_stand(record: Write, point: Point) -> bool:
+    """Whether a newer record may not be applied: its condition fails, or it repeats a text that was edited since.
+
+    One that says what the point says already may always: refused, two sinks would answer each other for ever.
+    """
+    if record.if_seq is not None:
+        return point.seq > record.if_seq and point.memory != _memory(record)
+    event = record.event
+    return (
+        isinstance(event, Memory) and point.memory is not None and event.has_derived_id and not event.same_text(point.memory)
+    )
+
+
+def _keeps_pin(event: Memory, point: Point | None) -> bool:
+    previous = point.memory if point is not None else None
+    return event.classifiers is None and previous is not None and previous.pinned and event.same_text(previous)
+
+
+def _keeps_llm(event: Memory, point: Point) -> bool:
+    """Whether a model's classifiers hold for this version too, until its own fact arrives."""
+    made_by = point.provenance.source if point.provenance is not None else None
+    return point.memory is not None and made_by == "llm" and point.memory.text == event.text
+
+
+def _memory(record: Write) -> Memory | None:
+    return record.event if isinstance(record.event, Memory) else None
+
+
+def _provenance(source: str, at: int, taxonomy: str | None = None) -> Provenance:
+    when = datetime.fromtimestamp(at / 1000, UTC)
+    return Provenance.model_validate({"source": source, "taxonomy": taxonomy, "at": when})
