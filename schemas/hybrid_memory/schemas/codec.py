@@ -73,7 +73,7 @@ def decode_memory(record: Record) -> MemoryEvent:
     data = _data(record, UPSERTED_TYPE, DELETED_TYPE)
     if data is None:
         return _validate(MemoryDeleted, _json({"user_id": user_id, "memory_id": memory_id}))
-    memory = _validate(Memory, data)
+    memory = _dated(_validate(Memory, data), record)
     if (memory.user_id, memory.memory_id) != (user_id, memory_id):
         raise DecodeError("schema", f"the key says {memory_key(user_id, memory_id)}, the value {memory.key}")
     return memory
@@ -90,6 +90,7 @@ def decode_fact(record: Record) -> FactEvent:
     if data is None:
         return _validate(FactSuperseded, _json({"memory_key": key, "seq": seq, "generation": generation}))
     fact = _validate(MemoryClassified, data)
+    fact = fact.model_copy(update={"memory": _dated(fact.memory, record)})
     if (fact.memory.key, fact.seq, fact.generation) != (key, seq, generation):
         raise DecodeError("schema", f"the key says {key}@{seq}.{generation}, the value {fact.key}")
     return fact
@@ -149,6 +150,17 @@ def _split(record: Record, split: Any) -> Any:
         return split(record.key.decode())
     except ValueError as error:  # UnicodeDecodeError is one
         raise DecodeError("poison", f"the record's key cannot be read: {error}") from error
+
+
+def _dated(memory: Memory, record: Record) -> Memory:
+    """The memory, as old as its record where it does not say: two reads of one record give one answer."""
+    if "created_at" in memory.model_fields_set:
+        return memory
+    try:
+        created_at = datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    except (OverflowError, ValueError, OSError):  # a producer's clock may say anything
+        created_at = datetime.fromtimestamp(0, UTC)
+    return memory.model_copy(update={"created_at": created_at})
 
 
 def _data(record: Record, data_type: str, deleted_type: str | None = None) -> bytes | None:

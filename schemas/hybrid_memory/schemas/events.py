@@ -17,6 +17,8 @@ from pydantic import (
     Field,
     JsonValue,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -152,7 +154,7 @@ class Memory(_Value):
     )
     created_at: Moment = Field(
         default_factory=lambda: datetime.now(UTC),
-        description="When the caller made it, with its offset from UTC. It orders nothing; the log does.",
+        description="When it was made, with the offset from UTC; without it, its time in the log. It orders nothing.",
     )
     expires_at: Moment | None = Field(default=None, description="From then on it is not found, and then deleted.")
     source: ShortWord = Field(default="app", description="Where the memory came from, in a word.")
@@ -167,11 +169,13 @@ class Memory(_Value):
         derived = memory_id if memory_id is not None else _derived_id(user_id, text)
         return cls(user_id=user_id, text=text, memory_id=derived, **rest)
 
-    @model_validator(mode="after")
-    def _pins_something(self) -> Self:
-        if self.pinned and self.classifiers is None:
+    @field_validator("pinned")
+    @classmethod
+    def _pins_something(cls, pinned: bool, info: ValidationInfo) -> bool:
+        # Classifiers that were refused are not in the data; that is error enough.
+        if pinned and info.data.get("classifiers", ()) is None:
             raise ValueError("pinned needs classifiers to pin")
-        return self
+        return pinned
 
     @property
     def key(self) -> str:
