@@ -1,7 +1,7 @@
 """Kafka clients, made from settings, and what a process needs to know of a cluster."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -15,6 +15,7 @@ from hybrid_memory.schemas import Record
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger("hybrid_memory.kafka")
+_LOG.addHandler(logging.NullHandler())  # nothing on the terminal of an application that set up no logging
 # What librdkafka says of a broker that is starting or away; our own code says it once, in its own words.
 _REFUSED = {
     KafkaError._AUTHENTICATION,
@@ -48,7 +49,8 @@ def client_config(settings: Settings, **ours: Any) -> dict[str, Any]:
 
 def make_producer(settings: Settings, **ours: Any) -> Producer:
     """An idempotent producer, partitioned as every other writer of our topics is."""
-    return Producer(
+    return _made(
+        Producer,
         client_config(
             settings,
             **{
@@ -59,13 +61,14 @@ def make_producer(settings: Settings, **ours: Any) -> Producer:
                 "linger.ms": 0,
                 **ours,
             },
-        )
+        ),
     )
 
 
 def make_consumer(settings: Settings, group: str, **ours: Any) -> Consumer:
     """A consumer that commits only what it is told to."""
-    return Consumer(
+    return _made(
+        Consumer,
         client_config(
             settings,
             **{
@@ -76,8 +79,16 @@ def make_consumer(settings: Settings, group: str, **ours: Any) -> Consumer:
                 "fetch.wait.max.ms": 5,
                 **ours,
             },
-        )
+        ),
     )
+
+
+def _made(client: Callable[[dict[str, Any]], _T], config: dict[str, Any]) -> _T:
+    """A client of this configuration; a key or value that librdkafka does not know is refused in its words."""
+    try:
+        return client(config)
+    except KafkaException as error:
+        raise Refusal(f"a setting HM_KAFKA__… is not right: {error.args[0].str()}") from None
 
 
 def to_record(message: Message) -> Record:
@@ -89,7 +100,7 @@ def to_record(message: Message) -> Record:
         timestamp=message.timestamp()[1],
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=tuple(message.headers() or ()),
+        headers=tuple((name, _bytes(value)) for name, value in list(message.headers() or ())),
     )
 
 
@@ -102,7 +113,7 @@ class Cluster:
     """
 
     def __init__(self, settings: Settings, timeout: float = 10.0) -> None:
-        self._admin = AdminClient(client_config(settings))
+        self._admin = _made(AdminClient, client_config(settings))
         self._timeout = timeout
         self._servers = settings.bootstrap_servers
 
