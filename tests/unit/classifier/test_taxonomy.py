@@ -1,0 +1,92 @@
+"""A taxonomy file: read whole, or refused with the file, the label and the fault."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from hybrid_memory.classifier import TaxonomyError, default_taxonomy, load_taxonomy
+
+GOOD = """
+version: mine
+labels:
+  - {name: pets, description: Animals., keywords: [dog, guinea pig]}
+  - {name: food, description: Meals., keywords: [eat], topic: food}
+"""
+
+BAD = {
+    "duplicate label": (GOOD.replace("name: food", "name: pets"), "label 'pets' stands twice"),
+    "no key words": (GOOD.replace("[eat]", "[]"), "label 'food': keywords: .* at least 1 item"),
+    "missing key words": (GOOD.replace("keywords: [eat], ", ""), "label 'food': keywords: Field required"),
+    "unknown field": (GOOD.replace("topic: food", "colour: red"), "label 'food': colour: Extra inputs"),
+    "unknown top field": (GOOD + "author: x\n", "author: Extra inputs"),
+    "name missing": (GOOD.replace("name: food, ", ""), "label number 2: name: Field required"),
+    "name with capitals": (GOOD.replace("name: food", "name: Food"), "label 'Food': name: .*pattern"),
+    "name too long": (GOOD.replace("name: food", f"name: {'x' * 65}"), "name: .*at most 64"),
+    "key word repeated": (GOOD.replace("[eat]", "[eat, EAT]"), "label 'food': keywords: key word 'EAT' stands twice"),
+    "key word without a word": (GOOD.replace("[eat]", "['?!']"), r"label 'food': keywords: 0: key word '\?!' has no"),
+    "key word not text": (GOOD.replace("[eat]", "[no]"), "label 'food': keywords: 0: .*valid string"),
+    "label not a mapping": ("version: v\nlabels: [pets]", "label number 1: .*valid dict"),
+    "no labels": ("version: v\nlabels: []", "labels: .*at least 1 item"),
+    "labels not a list": ("version: v\nlabels: pets", "labels: "),
+    "version not text": (GOOD.replace("mine", "1"), "version: .*valid string"),
+    "version missing": (GOOD.replace("version: mine", ""), "version: Field required"),
+    "not YAML": ("labels: [", "is not YAML"),
+    "empty": ("", "must be a mapping with 'version' and 'labels'"),
+    "a list": ("- pets", "must be a mapping"),
+}
+
+
+def test_a_good_file(tmp_path: Path) -> None:
+    taxonomy = load_taxonomy(_write(tmp_path, GOOD))
+    assert taxonomy.version == "mine"
+    assert [(label.name, label.keywords, label.topic) for label in taxonomy.labels] == [
+        ("pets", ("dog", "guinea pig"), None),
+        ("food", ("eat",), "food"),
+    ]
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_file_is_refused(tmp_path: Path, fault: str) -> None:
+    text, message = BAD[fault]
+    with pytest.raises(TaxonomyError, match=message) as error:
+        load_taxonomy(_write(tmp_path, text))
+    assert "mine.yaml" in str(error.value)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TaxonomyError, match=r"none\.yaml cannot be read: No such file"):
+        load_taxonomy(tmp_path / "none.yaml")
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_bytes(b"\xff\xfe\xfa")
+    with pytest.raises(TaxonomyError, match="is not UTF-8"):
+        load_taxonomy(tmp_path / "mine.yaml")
+
+
+def test_every_fault_is_named(tmp_path: Path) -> None:
+    text = GOOD.replace("[eat]", "[]").replace("[dog, guinea pig]", "[]")
+    with pytest.raises(TaxonomyError, match=r"label 'pets'.*; label 'food'"):
+        load_taxonomy(_write(tmp_path, text))
+
+
+def test_the_shipped_taxonomy_is_read_once_and_frozen() -> None:
+    taxonomy = default_taxonomy()
+    assert taxonomy is default_taxonomy()
+    assert taxonomy.version == "v1"
+    with pytest.raises(ValidationError, match="frozen"):
+        taxonomy.version = "v2"  # type: ignore[misc]  # refused at run time too
+
+
+def test_the_shipped_taxonomy_has_the_labels_of_the_seed() -> None:
+    topics = {label.name: label.topic for label in default_taxonomy().labels}
+    assert topics["food preference"] == topics["cuisine type"] == "food"
+    assert topics["movie preference"] == "movies"
+    assert topics["music preference"] == "music"
+
+
+def _write(folder: Path, text: str) -> Path:
+    path = folder / "mine.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
