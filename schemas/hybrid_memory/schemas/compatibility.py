@@ -60,7 +60,7 @@ class _Comparison:
             yield from self.changes(f"{path}[]", old.get("items", {}), new["items"])
         if "additionalProperties" in new:
             rest = old.get("additionalProperties", True)
-            yield from self.changes(f"{path}.*", rest, new["additionalProperties"])
+            yield from self.changes(_join(path, "*"), rest, new["additionalProperties"])
 
     def _fields(self, path: str, old: Schema, new: Schema) -> Iterator[str]:
         old_fields, new_fields = old.get("properties", {}), new.get("properties", {})

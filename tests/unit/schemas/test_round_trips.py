@@ -129,7 +129,7 @@ def test_a_fact_comes_back_the_same(fact: MemoryClassified) -> None:
 
 
 @given(memories())
-def test_the_floor_of_the_codec_writes_the_same_again(memory: Memory) -> None:
+def test_what_was_read_is_written_the_same_again(memory: Memory) -> None:
     again = decode_memory(stored(encode_memory(memory)))
     assert encode_memory(again).value == encode_memory(memory).value
 

@@ -1,0 +1,95 @@
+"""Every example is what it says it is, to the models and to the JSON Schemas alike."""
+
+from collections.abc import Callable
+
+import pytest
+from jsonschema import Draft202012Validator, FormatChecker
+
+from hybrid_memory.schemas import (
+    DecodeError,
+    Memory,
+    MemoryClassified,
+    Record,
+    RegistryError,
+    decode_fact,
+    decode_memory,
+    encode_fact,
+    encode_memory,
+    partition_of,
+)
+from hybrid_memory.schemas.examples import Example, iter_examples
+from hybrid_memory.schemas.json_schema import MODELS, json_schema
+
+READERS: dict[str, Callable[[Record], object]] = {
+    "memory.upserted.v1": decode_memory,
+    "memory.classified.v1": decode_fact,
+}
+# Only a reader can see these; the schemas describe them in words.
+BEYOND_JSON_SCHEMA = {
+    "text--white-space-only",
+    "pinned--nothing-to-pin",
+    "seq--not-the-origin's",
+    "generation--not-the-provenance's",
+}
+VALID = [(name, example) for name in MODELS for example in iter_examples(name)]
+INVALID = [(name, example) for name in MODELS for example in iter_examples(name, valid=False)]
+
+
+def accepts(message: str, example: Example) -> bool:
+    schema = json_schema(message)
+    Draft202012Validator.check_schema(schema)
+    return Draft202012Validator(schema, format_checker=FormatChecker()).is_valid(example.json())
+
+
+def ids(cases: list[tuple[str, Example]]) -> list[str]:
+    return [f"{message}:{example.name}" for message, example in cases]
+
+
+@pytest.mark.parametrize(("message", "example"), VALID, ids=ids(VALID))
+def test_a_valid_example_is_accepted_by_both(message: str, example: Example) -> None:
+    assert accepts(message, example)
+    value = MODELS[message].model_validate_json(example.value, strict=True)
+    key = value.key.encode() if isinstance(value, Memory | MemoryClassified) else b""
+    READERS[message](Record("any", 0, 0, 0, key, example.value))
+
+
+@pytest.mark.parametrize(("message", "example"), INVALID, ids=ids(INVALID))
+def test_an_invalid_example_is_refused_by_its_field(message: str, example: Example) -> None:
+    field = example.name.partition("--")[0]
+    key = b"maya/move" if message == "memory.upserted.v1" else b"maya/move@1842.1"
+    with pytest.raises(DecodeError, match=rf"(^|; |Value error, ){field}\b") as caught:
+        READERS[message](Record("any", 0, 0, 0, key, example.value))
+    assert caught.value.error_class in ("schema", "limit")
+    assert accepts(message, example) == (example.name in BEYOND_JSON_SCHEMA)
+
+
+@pytest.mark.parametrize("example", [example for name, example in VALID if name == "memory.upserted.v1"])
+def test_what_we_write_is_what_the_json_schema_accepts(example: Example) -> None:
+    memory = Memory.model_validate_json(example.value)
+    written = encode_memory(memory).value
+    assert written is not None
+    assert accepts("memory.upserted.v1", Example("written", written))
+
+
+@pytest.mark.parametrize("example", [example for name, example in VALID if name == "memory.classified.v1"])
+def test_a_written_fact_is_accepted_and_lies_at_its_origin(example: Example) -> None:
+    fact = MemoryClassified.model_validate_json(example.value)
+    new = encode_fact(fact, 8)
+    assert new.value is not None
+    assert accepts("memory.classified.v1", Example("written", new.value))
+    assert fact.origin.partition == new.partition == partition_of(fact.memory.key, 8)
+
+
+def test_the_examples_show_what_a_memory_can_be() -> None:
+    memories = [Memory.model_validate_json(example.value) for name, example in VALID if name == "memory.upserted.v1"]
+    assert any(memory.expires_at for memory in memories)
+    assert any(memory.pinned for memory in memories)
+    assert any(memory.metadata for memory in memories)
+    assert any(memory.has_derived_id for memory in memories)
+    assert any(not memory.text.isascii() for memory in memories)
+    assert len({memory.key for memory in memories}) == len(memories)
+
+
+def test_there_are_no_examples_of_what_is_not_a_message() -> None:
+    with pytest.raises(RegistryError, match=r"memory\.deleted\.v1"):
+        list(iter_examples("memory.deleted.v1"))
