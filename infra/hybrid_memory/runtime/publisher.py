@@ -129,8 +129,10 @@ class Publisher:
             info = Cluster(self._settings, timeout=self._timeout).topics([name]).get(name)
             if info is None:
                 raise Refusal(f"topic {name} does not exist; make it with: hm topics apply")
-        except Exception as error:
+        except (Unavailable, Refusal) as error:
             answer.set_exception(error)
+        except Exception as error:
+            answer.set_exception(Unavailable(f"Kafka does not say whether topic {name} exists: {error}"))
         else:
             answer.set_result(info.topic_id)
 

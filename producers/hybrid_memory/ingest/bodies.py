@@ -1,0 +1,63 @@
+"""Requests and replies. The seed's fields come first; clients of the seed send and read those alone."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hybrid_memory.client.drafts import Draft
+
+MAX_BATCH = 1000
+
+
+class AddMemory(Draft):
+    """A memory to add."""
+
+
+class AddMemories(BaseModel):
+    """Memories to add, all or none of them valid."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    memories: Annotated[list[AddMemory], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class Written(BaseModel):
+    """Where a write stands in the log."""
+
+    memory_id: str
+    position: str = Field(description="topic_id:partition:offset; a search can wait for it")
+
+
+class Added(Written):
+    """The reply to a memory: it is durable."""
+
+    status: Literal["success"] = "success"
+    topic: str | None
+    classifiers: list[str]
+    classifier_source: Literal["provided", "heuristic"]
+    async_improvement: bool = Field(description="Whether better classifiers will follow.")
+    searchable: bool = Field(description="Whether a search that starts now finds it.")
+
+
+class Item(BaseModel):
+    """What became of one memory of a batch."""
+
+    status: Literal["success", "error"]
+    memory_id: str
+    position: str | None
+    searchable: bool
+
+
+class AddedMany(BaseModel):
+    """The reply to a batch: all of it is durable."""
+
+    status: Literal["success"] = "success"
+    inserted: int
+    results: list[Item]
+
+
+class Deleted(Written):
+    """The reply to a deletion: it is durable."""
+
+    status: Literal["success"] = "success"
+    applied: bool = Field(description="Whether a search that starts now no longer finds the memory.")

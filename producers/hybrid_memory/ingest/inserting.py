@@ -1,0 +1,103 @@
+"""The use cases: write, wait, and say what is so. Knows nothing of HTTP but its words."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from hybrid_memory.client.events import w3c_headers
+from hybrid_memory.ingest.bodies import Added, Deleted, Item
+from hybrid_memory.ingest.ports import Describe, Outcome, Waiter, Writer
+from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.schemas import Memory, MemoryDeleted, MemoryEvent, NewRecord, Position, encode_memory
+
+_SOURCE = "urn:hybrid-memory:ingest"
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The W3C trace context of a request."""
+
+    parent: str | None = None
+    state: str | None = None
+
+    def headers(self) -> Iterable[tuple[str, bytes]]:
+        return w3c_headers(self.parent, self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """The write side of the API, over its ports.
+
+    `wait_s` bounds how long a write waits until it is searchable. `expect_stream`: whether a model is expected to
+    improve on the rules' classifiers.
+    """
+
+    writer: Writer
+    waiter: Waiter
+    describe: Describe
+    wait_s: float
+    expect_stream: bool
+
+    async def add(self, memory: Memory, trace: Trace, wait: bool) -> Added:
+        """Write a memory.
+
+        Raises:
+            Unavailable, Refusal: it was not written.
+        """
+        position = await self._write(memory, trace)
+        searchable = wait and await self._applied([position], self.wait_s)
+        classifiers, topic = self.describe(memory.text)
+        provided = memory.classifiers is not None
+        return Added(
+            memory_id=memory.memory_id,
+            position=str(position),
+            topic=memory.topic or topic,
+            classifiers=list(memory.classifiers or classifiers),
+            classifier_source="provided" if provided else "heuristic",
+            async_improvement=self.expect_stream and not provided,
+            searchable=searchable,
+        )
+
+    async def add_all(self, memories: Sequence[Memory], trace: Trace, wait: bool) -> tuple[list[Item], list[Outcome]]:
+        """Write memories; what became of each, for the caller and in full."""
+        outcomes = list(await self.writer.append([_record(memory, trace) for memory in memories]))
+        positions = [outcome for outcome in outcomes if isinstance(outcome, Position)]
+        searchable = await self._which_applied(positions) if wait and positions else set()
+        return [_item(m, outcome, searchable) for m, outcome in zip(memories, outcomes, strict=True)], outcomes
+
+    async def delete(self, deletion: MemoryDeleted, trace: Trace, wait: bool) -> Deleted:
+        """Write a deletion. Raises as `add`."""
+        position = await self._write(deletion, trace)
+        applied = wait and await self._applied([position], self.wait_s)
+        return Deleted(memory_id=deletion.memory_id, position=str(position), applied=applied)
+
+    async def _write(self, event: MemoryEvent, trace: Trace) -> Position:
+        outcome = (await self.writer.append([_record(event, trace)]))[0]
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _which_applied(self, positions: Sequence[Position]) -> set[Position]:
+        if await self._applied(positions, self.wait_s):
+            return set(positions)
+        return {position for position in positions if await self._applied([position], 0)}
+
+    async def _applied(self, positions: Sequence[Position], timeout_s: float) -> bool:
+        # The write is durable whatever happens here, so the reply must say so.
+        try:
+            return await self.waiter.wait(positions, timeout_s)
+        except Unavailable:
+            return False
+
+
+def _record(event: MemoryEvent, trace: Trace) -> NewRecord:
+    return encode_memory(event, source=_SOURCE, trace=trace.headers())
+
+
+def _item(memory: Memory, outcome: Outcome, searchable: set[Position]) -> Item:
+    landed = isinstance(outcome, Position)
+    return Item(
+        status="success" if landed else "error",
+        memory_id=memory.memory_id,
+        position=str(outcome) if landed else None,
+        searchable=outcome in searchable,
+    )

@@ -1,0 +1,99 @@
+"""The routes. The seed's stand at the root, ours under `/v1`."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
+from pydantic import ValidationError
+
+from hybrid_memory.ingest.bodies import Added, AddedMany, AddMemories, AddMemory, Deleted, Item
+from hybrid_memory.ingest.inserting import Ingest, Trace
+from hybrid_memory.ingest.ports import Describe, Outcome, Waiter, Writer
+from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.http import PathId, Problem, json_body, problem_responses, read_json
+from hybrid_memory.runtime.http.problems import validation_problem
+from hybrid_memory.schemas import MemoryDeleted, Position
+
+_NOT_CONFIRMED = "Kafka did not confirm the write in time; it is not tried further, and sending it again is safe"
+
+Wait = Annotated[bool, Query(description="false: answer when the write is durable, without waiting for the index.")]
+
+
+def make_router(
+    writer: Writer, waiter: Waiter, describe: Describe, *, wait_ms: int = 10_000, expect_stream: bool = False
+) -> APIRouter:
+    """The write routes. The app must have `install_problems`, `BodyLimit` and `EncodedSlashes`.
+
+    `wait_ms` bounds how long a write waits until it is searchable; `expect_stream` is what the reply's
+    `async_improvement` says.
+    """
+    ingest = Ingest(writer, waiter, describe, wait_ms / 1000, expect_stream)
+    router = APIRouter(tags=["write"])
+
+    @router.post(
+        "/add_memory", openapi_extra=json_body(AddMemory), responses=problem_responses(400, 413, 415, 422, 503)
+    )
+    async def add_memory(request: Request, trace: Tracing, wait: Wait = True) -> Added:
+        """Add a memory, or replace the one with this id. Without an id the same text is the same memory."""
+        memory = (await read_json(request, AddMemory)).to_memory()
+        with _away():
+            return await ingest.add(memory, trace, wait)
+
+    @router.post(
+        "/add_memories_batch",
+        openapi_extra=json_body(AddMemories),
+        responses=problem_responses(400, 413, 415, 422, 503),
+    )
+    async def add_memories_batch(request: Request, trace: Tracing, wait: Wait = True) -> AddedMany:
+        """Add up to 1,000 memories. One that is not valid refuses them all; nothing is written then.
+
+        Where not all could be written the reply is 503, and its `results` say which were.
+        """
+        batch = await read_json(request, AddMemories)
+        results, outcomes = await ingest.add_all([draft.to_memory() for draft in batch.memories], trace, wait)
+        with _away():
+            _refuse_losses(results, outcomes)
+        return AddedMany(inserted=len(results), results=results)
+
+    @router.delete("/v1/users/{user_id}/memories/{memory_id}", responses=problem_responses(422, 503))
+    async def delete_memory(user_id: PathId, memory_id: PathId, trace: Tracing, wait: Wait = True) -> Deleted:
+        """Delete a memory. One that does not exist may be deleted too."""
+        deletion = _deletion(user_id, memory_id)
+        with _away():
+            return await ingest.delete(deletion, trace, wait)
+
+    return router
+
+
+def _trace(request: Request) -> Trace:
+    return Trace(request.headers.get("traceparent"), request.headers.get("tracestate"))
+
+
+Tracing = Annotated[Trace, Depends(_trace)]
+
+
+def _deletion(user_id: str, memory_id: str) -> MemoryDeleted:
+    try:
+        return MemoryDeleted(user_id=user_id, memory_id=memory_id)
+    except ValidationError as error:
+        raise validation_problem(error) from None
+
+
+@contextmanager
+def _away() -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as error:
+        raise Problem.away(_NOT_CONFIRMED, error.retry_after) from error
+
+
+def _refuse_losses(results: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
+    """Raise if a memory of a batch was not written: the seed's clients look at the status alone."""
+    lost = [outcome for outcome in outcomes if not isinstance(outcome, Position)]
+    inserted = len(outcomes) - len(lost)
+    if lost and not inserted:
+        raise lost[0]
+    if lost:
+        detail = f"{inserted} of {len(outcomes)} memories were written; {_NOT_CONFIRMED}"
+        raise Problem.away(detail, inserted=inserted, results=[item.model_dump() for item in results])
