@@ -3,7 +3,6 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from itertools import islice
 from typing import TypeVar
 
 from hybrid_memory.client.errors import Failure, NotDelivered, SomeNotDelivered
@@ -25,18 +24,16 @@ def deliver(
 ) -> Iterator[tuple[_T, Outcome]]:
     """Send each event's record, and say for each, in order, where it landed or why it did not.
 
-    Reads on only while fewer than `in_flight` wait; the tag before each event comes back with its outcome.
+    Reads on only while fewer than `in_flight` wait, and says what is settled before it does; the tag of each event
+    comes back with its outcome.
     """
     waiting: deque[tuple[_T, MemoryEvent, Future[Position]]] = deque()
-    source = iter(events)
-    while True:
-        for tag, event, record in islice(source, max(1, in_flight - len(waiting))):
-            waiting.append((tag, event, start(publisher, record)))
-        if not waiting:
-            return
-        for _ in range((len(waiting) + 1) // 2):
-            tag, event, future = waiting.popleft()
-            yield tag, outcome(event, future)
+    for tag, event, record in events:
+        waiting.append((tag, event, start(publisher, record)))
+        while waiting and (waiting[0][2].done() or len(waiting) >= in_flight):
+            yield _settled(*waiting.popleft())
+    while waiting:
+        yield _settled(*waiting.popleft())
 
 
 def start(publisher: Publisher, record: NewRecord) -> "Future[Position]":
@@ -55,6 +52,10 @@ def outcome(event: MemoryEvent, future: "Future[Position]") -> Outcome:
         return future.result()
     except (Unavailable, Refusal) as error:
         return not_delivered(event, error)
+
+
+def _settled(tag: _T, event: MemoryEvent, future: "Future[Position]") -> tuple[_T, Outcome]:
+    return tag, outcome(event, future)
 
 
 def not_delivered(event: MemoryEvent, error: Exception) -> NotDelivered:
