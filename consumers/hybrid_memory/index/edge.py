@@ -1,0 +1,224 @@
+"""The vector store in this process: one folder, one owner, by Qdrant Edge.
+
+Edge holds the interpreter's lock during each call, so calls do not overlap and must be short. It searches a user's
+points by scanning them; that is fast enough for 100,000 memories, so no graph is built unless `optimize` is called.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from threading import RLock
+from typing import Any, Self
+from uuid import UUID
+
+import qdrant_edge as edge
+from filelock import FileLock
+
+from hybrid_memory.index import edge_schema as schema
+from hybrid_memory.index.edge_folder import lock_folder, open_shard
+from hybrid_memory.index.meta import identity_from_json, identity_to_json, progress_from_json, progress_to_json
+from hybrid_memory.index.payload import from_payload, to_payload
+from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
+from hybrid_memory.index.store import Hit, Identity, Progress, Query, Rejected, VectorStore
+from hybrid_memory.index.validate import check_points, vector_fault
+from hybrid_memory.schemas import point_id
+
+CHUNK = 128
+"""Points a call: 10 to 30 ms during which no other thread runs."""
+
+_CANDIDATES = (256, 2048)
+_TIES = 8
+
+
+class EdgeStore(VectorStore):
+    """See :class:`VectorStore`; open one with :meth:`open`."""
+
+    def __init__(self, shard: edge.EdgeShard, lock: FileLock, dimensions: int) -> None:
+        self._open: edge.EdgeShard | None = shard
+        self._lock = lock
+        self._dimensions = dimensions
+        self._writing = RLock()
+        stored = self._meta(schema.PROGRESS_ID)
+        self._progress = Progress() if stored is None else progress_from_json(stored)
+
+    @classmethod
+    def open(cls, folder: Path, dimensions: int) -> Self:
+        """The index in `folder`, new where there is none; ours alone until `close` or the end of the process.
+
+        Raises:
+            Refusal: the folder is in use, cannot be written, or does not hold a readable index of these dimensions.
+        """
+        lock = lock_folder(folder)
+        try:
+            return cls(open_shard(folder, dimensions), lock, dimensions)
+        except BaseException:
+            lock.release()
+            raise
+
+    def identity(self) -> Identity | None:
+        stored = self._meta(schema.IDENTITY_ID)
+        return None if stored is None else identity_from_json(stored)
+
+    def claim(self, identity: Identity) -> None:
+        self._write_meta(schema.IDENTITY_ID, identity_to_json(identity))
+
+    def progress(self) -> Progress:
+        return self._progress
+
+    def advance(self, progress: Progress) -> None:
+        with self._writing:
+            merged = Progress({**self._progress.positions, **progress.positions}, progress.applied_at)
+            self._write_meta(schema.PROGRESS_ID, progress_to_json(merged))
+            self._progress = merged
+
+    def get(self, keys: Iterable[str]) -> dict[str, StoredPoint]:
+        found = self._retrieve([point_id(key) for key in keys], with_payload=True, with_vector=True)
+        return {stored.point.key: stored for stored in map(_stored, found)}
+
+    def upsert(self, points: Sequence[StoredPoint]) -> None:
+        with self._writing:
+            for chunk in self._checked(points):
+                seqs = self._seqs(chunk)
+                self._put([stored for stored in chunk if stored.point.seq >= seqs.get(stored.point.id, -1)])
+
+    def upgrade(self, points: Sequence[StoredPoint]) -> None:
+        with self._writing:
+            for chunk in self._checked(points):
+                seqs = self._seqs(chunk, live=True)
+                self._put([stored for stored in chunk if stored.point.seq == seqs.get(stored.point.id)])
+
+    def search(self, query: Query) -> list[Hit]:
+        if fault := vector_fault(query.vector, self._dimensions):
+            raise ValueError(f"the query's vector {fault}")
+        if query.limit < 1:
+            return []
+        found = self._nearest(query)
+        found.sort(key=lambda hit: (-hit.score, -_payload(hit)["seq"], str(hit.id)))
+        return [_hit(hit, query) for hit in found[: query.limit]]
+
+    def users(self) -> dict[str, int]:
+        shard = self._shard
+        limit = max(1, shard.info().points_count)
+        request = edge.FacetRequest("user_id", limit=limit, exact=True, filter=schema.LIVE)
+        return {str(hit.value): hit.count for hit in shard.facet(request).hits}
+
+    def count(self) -> int:
+        return self._shard.count(edge.CountRequest(exact=True, filter=schema.LIVE))
+
+    def scroll(self, limit: int, after: str | None = None) -> tuple[list[StoredPoint], str | None]:
+        request = edge.ScrollRequest(
+            offset=None if after is None else UUID(after),
+            limit=limit,
+            filter=schema.MEMORIES,
+            with_payload=True,
+            with_vector=True,
+        )
+        found, mark = self._shard.scroll(request)
+        return [_stored(record) for record in found], None if mark is None else str(mark)
+
+    def expired(self, before: int, limit: int) -> list[Point]:
+        request = edge.ScrollRequest(limit=limit, filter=schema.expired_filter(before), with_payload=True)
+        return [from_payload(_payload(record)) for record in self._shard.scroll(request)[0]]
+
+    def purge(self, before: int) -> None:
+        with self._writing:
+            self._shard.update(edge.UpdateOperation.delete_points_by_filter(schema.tombstone_filter(before)))
+
+    def flush(self) -> None:
+        self._shard.flush()
+
+    def optimize(self) -> bool:
+        """Merge segments and build graphs; whether there was anything to do. Stops every thread for seconds."""
+        with self._writing:
+            return self._shard.optimize()
+
+    def close(self) -> None:
+        with self._writing:
+            if self._open is not None:
+                self._open.close()
+                self._open = None
+                self._lock.release()
+
+    @property
+    def _shard(self) -> edge.EdgeShard:
+        if self._open is None:
+            raise RuntimeError("the index is closed")
+        return self._open
+
+    def _checked(self, points: Sequence[StoredPoint]) -> Iterator[Sequence[StoredPoint]]:
+        """The points in chunks, once all have been found to be storable."""
+        check_points(points, self._dimensions)
+        return (points[start : start + CHUNK] for start in range(0, len(points), CHUNK))
+
+    def _seqs(self, points: Sequence[StoredPoint], live: bool = False) -> dict[str, int]:
+        """The stored seq of each of these points that exists (and is no tombstone, if `live`).
+
+        We are the only writer, so what we read under our lock is what we replace. An Edge condition would do the
+        same, but is evaluated anew when the write-ahead log is replayed.
+        """
+        ids = [stored.point.id for stored in points]
+        found = ((str(record.id), _payload(record)) for record in self._retrieve(ids, ["seq", "state"], False))
+        return {id_: payload["seq"] for id_, payload in found if not (live and payload["state"] == "deleted")}
+
+    def _put(self, points: Sequence[StoredPoint]) -> None:
+        if points:
+            self._shard.update(edge.UpdateOperation.upsert_points([_edge_point(stored) for stored in points]))
+
+    def _nearest(self, query: Query) -> list[edge.ScoredPoint]:
+        """The best hits and some more, for ties; widened once where a memory that was no candidate could be better."""
+        shard, limit = self._shard, query.limit + _TIES
+        if query.classifier_weight <= 0:
+            return shard.query(schema.text_request(query, limit))
+        best: list[edge.ScoredPoint] = []
+        for candidates in _CANDIDATES:
+            request = schema.weighted_requests(query, limit, max(candidates, limit))
+            best, worst = shard.query_batch(request)
+            if not worst or best[query.limit - 1].score >= worst[0].score + query.classifier_weight:
+                break
+        return best
+
+    def _retrieve(self, ids: list[str], with_payload: Any, with_vector: bool) -> list[edge.Record]:
+        shard = self._shard
+        chunks = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
+        return [record for chunk in chunks for record in shard.retrieve(list(chunk), with_payload, with_vector)]
+
+    def _meta(self, id_: str) -> str | None:
+        found = self._retrieve([id_], True, False)
+        return str(_payload(found[0])["meta"]) if found else None
+
+    def _write_meta(self, id_: str, text: str) -> None:
+        with self._writing:
+            self._shard.update(edge.UpdateOperation.upsert_points([edge.Point(id_, {}, {"meta": text})]))
+
+
+def _edge_point(stored: StoredPoint) -> edge.Point:
+    try:
+        return edge.Point(stored.point.id, schema.vectors_of(stored), to_payload(stored.point))
+    except (TypeError, ValueError) as error:
+        raise Rejected(f"{stored.point.key}: {error}") from error
+
+
+def _payload(record: edge.Record | edge.ScoredPoint) -> dict[str, Any]:
+    assert record.payload is not None
+    return record.payload
+
+
+def _stored(record: edge.Record) -> StoredPoint:
+    point = from_payload(_payload(record))
+    if not point.live:
+        return StoredPoint(point, None)
+    named: Any = record.vector
+    sparse = named["bm25"]
+    vectors = Vectors(
+        text=tuple(named["text"]),
+        classifiers=tuple(tuple(vector) for vector in named.get("classifiers", ())),
+        bm25=SparseVector(tuple(sparse.indices), tuple(sparse.values)),
+    )
+    return StoredPoint(point, vectors)
+
+
+def _hit(found: edge.ScoredPoint, query: Query) -> Hit:
+    payload = _payload(found)
+    if payload["user_id"] != query.user_id:
+        raise RuntimeError("the index returned another user's memory; nothing is shown")
+    score = found.score / (1 + max(0.0, query.classifier_weight))
+    return Hit(from_payload(payload), min(1.0, max(0.0, score)))
