@@ -6,7 +6,7 @@ applied as it stands is answered with the point's present state, appended under 
 whichever of them compaction leaves, the answer comes after and wins.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -36,12 +36,12 @@ class Labels(Protocol):
     def topic(self) -> str | None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Protocol):
     """The sink's own classifiers: a pure function of the text, and the version that provenance names."""
 
-    classify: Callable[[str], Labels]
-    version: str
+    @property
+    def version(self) -> str: ...
+    def classify(self, text: str, /) -> Labels: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ class Write:
     at: int
     event: MemoryEvent
     if_seq: int | None = None
+    answered: bool = False
 
     @property
     def key(self) -> str:
@@ -76,6 +77,7 @@ class Unreadable:
 
     seq: int
     key: str
+    answered: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,7 @@ class Fact:
     """A record of `memories.classified` whose origin has been applied."""
 
     event: MemoryClassified
+    answered: bool = False
 
     @property
     def key(self) -> str:
@@ -118,28 +121,26 @@ def fold(
     rules: Rules,
     log: Log,
     expect_stream: bool = False,
-    mute: bool = False,
 ) -> Folded:
     """Apply records, in order, to the points of their keys.
 
     `points` holds what the index has of the records' keys. Applying the same records again, or a tail of them over
-    the result, gives the same points and the same answers, so a crash between any two steps costs nothing. `mute` is
-    for what a sink has answered before: every record is applied as it stands, since the log already holds the
-    answers, and none is given.
+    the result, gives the same points and the same answers, so a crash between any two steps costs nothing. A record
+    that was `answered` before, by the sink of an earlier index, is applied as it stands and nothing is said of it:
+    the log holds the answer already, further on.
     """
-    batch = _Batch(points, rules, log, "provisional" if expect_stream else "final", mute)
+    batch = _Batch(points, rules, log, "provisional" if expect_stream else "final")
     for record in records:
         batch.apply(record)
     return batch.result()
 
 
 class _Batch:
-    def __init__(self, points: Mapping[str, Point], rules: Rules, log: Log, rules_state: State, mute: bool) -> None:
+    def __init__(self, points: Mapping[str, Point], rules: Rules, log: Log, rules_state: State) -> None:
         self._before = points
         self._rules = rules
         self._log = log
         self._rules_state: State = rules_state
-        self._mute = mute
         self._after: dict[str, Point] = {}
         self._facts: dict[str, FactEvent] = {}
         self._owed: dict[str, int] = {}  # key -> the last offset seen that compaction must not leave to stand
@@ -147,25 +148,24 @@ class _Batch:
     def apply(self, record: Input) -> None:
         point = self._after.get(record.key) or self._before.get(record.key)
         if isinstance(record, Fact):
-            self._apply_fact(record.event, point)
+            self._apply_fact(record, point)
         elif isinstance(record, Unreadable):
-            self._refuse(record.seq, record.key, point, mend=point is not None and point.live)
+            self._refuse(record, point, mend=point is not None and point.live)
         else:
             self._apply_write(record, point)
 
     def result(self) -> Folded:
-        answers: list[Answer] = [] if self._mute else [*self._mends(), *self._facts.values()]
-        return Folded(self._after, answers)
+        return Folded(self._after, [*self._mends(), *self._facts.values()])
 
     # memories
 
     def _apply_write(self, record: Write, point: Point | None) -> None:
         if point is not None and record.seq <= point.seq:
             self._see_again(record, point)
-        elif point is not None and not self._mute and _must_not_stand(record, point):
-            self._refuse(record.seq, record.key, point, mend=True)
+        elif point is not None and _must_not_stand(record, point):
+            self._refuse(record, point, mend=True)
         else:
-            self._put(self._version(record, point), point)
+            self._put(self._version(record, point), point, record.answered)
             if self._owed.get(record.key, -1) <= (record.seq if record.if_seq is None else record.if_seq):
                 self._owed.pop(record.key, None)
             if self._after[record.key].memory != _memory(record):
@@ -174,27 +174,26 @@ class _Batch:
     def _see_again(self, record: Write, point: Point) -> None:
         """A record that was folded before; the crash may have come before its answers."""
         if record.seq < point.seq:
-            self._refuse(record.seq, record.key, point, mend=False)
-            return
-        for seq, generation in point.stale:
-            self._supersede(point.key, seq, generation)
-        if point.memory != _memory(record):
-            self._owed[point.key] = record.seq
+            self._refuse(record, point, mend=False)
+        elif not record.answered:
+            self._supersede(point.key, point.stale)
+            if point.memory != _memory(record):
+                self._owed[point.key] = record.seq
 
-    def _refuse(self, seq: int, key: str, point: Point | None, mend: bool) -> None:
+    def _refuse(self, record: Write | Unreadable, point: Point | None, mend: bool) -> None:
         """Leave the point as it is. An earlier record is owed nothing, unless the point stands under a condition."""
-        if point is None:
+        if point is None or record.answered:
             return
-        if seq < point.seq:
-            mend = point.condition is not None and point.condition < seq
+        if record.seq < point.seq:
+            mend = point.condition is not None and point.condition < record.seq
         if mend:
-            self._owed[key] = max(seq, self._owed.get(key, seq))
+            self._owed[record.key] = max(record.seq, self._owed.get(record.key, record.seq))
 
     def _version(self, record: Write, point: Point | None) -> Point:
         event = record.event
         if isinstance(event, MemoryDeleted):
             return Point(record.key, record.seq, record.at, None, "deleted", condition=record.if_seq)
-        if _keeps_pin(event, point):
+        if not record.answered and _keeps_pin(event, point):
             assert point is not None
             assert point.memory is not None
             event = event.model_copy(update={"classifiers": point.memory.classifiers, "pinned": True})
@@ -228,10 +227,12 @@ class _Batch:
 
     # memories.classified
 
-    def _apply_fact(self, fact: MemoryClassified, point: Point | None) -> None:
+    def _apply_fact(self, record: Fact, point: Point | None) -> None:
+        fact = record.event
         its_rank = rank(fact.seq, fact.provenance.source, fact.generation)
         if point is None or not point.live or point.seq != fact.seq or its_rank < point.rank:
-            self._answer_fact(fact, point)
+            if not record.answered:
+                self._answer_fact(fact, point)
             return
         upgraded = replace(
             point,
@@ -241,7 +242,7 @@ class _Batch:
             provenance=Provenance(**dict(fact.provenance)),
             state="final",
         )
-        self._put(upgraded, point)
+        self._put(upgraded, point, record.answered)
         self._facts.pop(fact.key, None)
 
     def _answer_fact(self, fact: MemoryClassified, point: Point | None) -> None:
@@ -249,7 +250,7 @@ class _Batch:
         if point is not None and point.fact == (fact.seq, fact.generation):
             self._facts[fact.key] = self._shown(point)
         else:
-            self._supersede(fact.memory.key, fact.seq, fact.generation)
+            self._supersede(fact.memory.key, [(fact.seq, fact.generation)])
 
     def _shown(self, point: Point) -> MemoryClassified:
         """The fact whose classifiers the point shows."""
@@ -266,20 +267,21 @@ class _Batch:
 
     # both
 
-    def _put(self, version: Point, point: Point | None) -> None:
+    def _put(self, version: Point, point: Point | None, answered: bool) -> None:
         """Write a version, and answer the facts that it makes obsolete, those of a version not yet answered too."""
         stale: list[tuple[int, int]] = []
         if point is not None and (point.key in self._after or point.rank == version.rank):
             stale.extend(point.stale)
         if point is not None and point.fact is not None and point.fact != version.fact:
             stale.append(point.fact)
-        for seq, generation in stale:
-            self._supersede(version.key, seq, generation)
+        if not answered:
+            self._supersede(version.key, stale)
         self._after[version.key] = replace(version, stale=tuple(dict.fromkeys(stale)))
 
-    def _supersede(self, key: str, seq: int, generation: int) -> None:
-        event = FactSuperseded(memory_key=key, seq=seq, generation=generation)
-        self._facts[event.key] = event
+    def _supersede(self, key: str, facts: Iterable[tuple[int, int]]) -> None:
+        for seq, generation in facts:
+            event = FactSuperseded(memory_key=key, seq=seq, generation=generation)
+            self._facts[event.key] = event
 
 
 def _must_not_stand(record: Write, point: Point) -> bool:
@@ -287,12 +289,12 @@ def _must_not_stand(record: Write, point: Point) -> bool:
 
     One that says what the point says already may always: refused, two sinks would answer each other for ever.
     """
+    if record.answered:
+        return False
     if record.if_seq is not None:
         return point.seq > record.if_seq and point.memory != _memory(record)
-    event = record.event
-    return (
-        isinstance(event, Memory) and point.memory is not None and event.has_derived_id and not event.same_text(point.memory)
-    )
+    event, shown = record.event, point.memory
+    return isinstance(event, Memory) and shown is not None and event.has_derived_id and not event.same_text(shown)
 
 
 def _keeps_pin(event: Memory, point: Point | None) -> bool:

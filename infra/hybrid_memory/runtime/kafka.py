@@ -6,8 +6,17 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicCollection, TopicPartition
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Message,
+    Producer,
+    TopicCollection,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, ConfigResource, OffsetSpec, ResourceType
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import Settings
@@ -24,6 +33,8 @@ _REFUSED = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
+
+_AWAY = {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +70,8 @@ def make_producer(settings: Settings, **ours: Any) -> Producer:
                 "partitioner": "murmur2_random",
                 "compression.type": "zstd",
                 "linger.ms": 0,
+                # The topics decide; a dead letter is larger than its record by the headers about the error.
+                "message.max.bytes": 1_200_000,
                 **ours,
             },
         ),
@@ -100,7 +113,7 @@ def to_record(message: Message) -> Record:
         timestamp=message.timestamp()[1],
         key=_bytes(message.key()),
         value=_bytes(message.value()),
-        headers=tuple((name, _bytes(value)) for name, value in list(message.headers() or ())),
+        headers=tuple((str(name), _bytes(value)) for name, value in list(message.headers() or ())),
     )
 
 
@@ -144,6 +157,25 @@ class Cluster:
         """The first offset that each partition still has."""
         return self._offsets(topic, OffsetSpec.earliest())
 
+    def config(self, topic: str) -> dict[str, str]:
+        """The settings that a topic has on the cluster."""
+        resource = ConfigResource(ResourceType.TOPIC, topic)
+        [future] = self._call(self._admin.describe_configs, [resource]).values()
+        return {name: entry.value for name, entry in self.result(future).items()}
+
+    def committed(self, group_prefix: str, topics: Iterable[TopicInfo]) -> dict[tuple[str, int], int]:
+        """The furthest offset of each partition that any group of this prefix has committed."""
+        asked = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        listed = self.result(self._admin.list_consumer_groups(request_timeout=self._timeout)).valid
+        furthest: dict[tuple[str, int], int] = {}
+        for group in (found.group_id for found in listed if found.group_id.startswith(group_prefix)):
+            request = ConsumerGroupTopicPartitions(group, asked)
+            answer = self.result(self._call(self._admin.list_consumer_group_offsets, [request])[group])
+            for place in answer.topic_partitions:
+                key = (place.topic, place.partition)
+                furthest[key] = max(furthest.get(key, 0), place.offset)
+        return {key: offset for key, offset in furthest.items() if offset > 0}
+
     def result(self, future: "Future[_T]") -> _T:
         """The answer of an admin call's future, its errors in our words."""
         try:
@@ -158,7 +190,7 @@ class Cluster:
         reason: KafkaError = error.args[0]
         if reason.code() in _REFUSED:
             return Refusal(f"Kafka at {self._servers} does not let us in: {reason.str()}")
-        if reason.retriable() or reason.code() in (KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN):
+        if reason.retriable() or reason.code() in _AWAY:
             return self._unavailable()
         return error
 

@@ -51,6 +51,8 @@ class Publisher:
         topic = self._settings.topic_prefix + record.topic
         future: Future[Position] = Future()
         target: dict[str, Any] = {} if record.partition is None else {"partition": record.partition}
+        if record.timestamp is not None:
+            target["timestamp"] = record.timestamp
         try:
             self._producer.produce(
                 topic,

@@ -41,8 +41,6 @@ class SinkSettings(_Section):
     """How the log is applied to the index."""
 
     batch_size: Annotated[int, Field(ge=1, le=10_000)] = 256
-    held_records: Annotated[int, Field(ge=1)] = 10_000
-    """How many classified records of a partition may wait for their memories."""
     brake_window: Annotated[int, Field(ge=1)] = 1000
     brake_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     brake_in_a_row: Annotated[int, Field(ge=1)] = 500
@@ -105,7 +103,7 @@ class Settings(BaseSettings):
 
     @classmethod
     def settings_customise_sources(
-        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, **_: PydanticBaseSettingsSource
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Environment(settings_cls)
 

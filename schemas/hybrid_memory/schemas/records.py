@@ -31,13 +31,17 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
-    """A record to be written. `topic` is the name in the registry; without a partition the key decides."""
+    """A record to be written. `topic` is the name in the registry; without a partition the key decides.
+
+    `timestamp` (ms) is for a copy that keeps the time of its original.
+    """
 
     topic: str
     key: bytes
     value: bytes | None
     headers: Headers = ()
     partition: int | None = None
+    timestamp: int | None = None
 
 
 def trace_headers(record: Record) -> Iterator[tuple[str, bytes | None]]:

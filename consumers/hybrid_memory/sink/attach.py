@@ -1,0 +1,58 @@
+"""Finds the log, and makes sure that the index is a view of it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from hybrid_memory.index.embedder import Embedder
+from hybrid_memory.index.store import Identity, TopicPartition, VectorStore
+from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.kafka import Cluster
+from hybrid_memory.schemas import CLASSIFIED, MEMORIES
+from hybrid_memory.sink.ownership import check_identity, check_progress, new_identity
+from hybrid_memory.sink.session import Topics
+
+GROUP_PREFIX = "hm-sink-"
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A log and an index that belong together; `start` is where to read each partition from."""
+
+    topics: Topics
+    identity: Identity
+    start: Mapping[TopicPartition, int]
+    delete_retention_ms: int
+
+
+def attach(cluster: Cluster, topic_prefix: str, store: VectorStore, embedder: Embedder) -> Attached:
+    """Look at both, claim a new index for this log, and refuse another's.
+
+    Raises:
+        Unavailable: Kafka is away, or the topics are not there yet.
+        Refusal: the index is not a view of this log.
+    """
+    topics = _topics(cluster, topic_prefix)
+    both = {topic.name: topic for topic in (topics.memories, topics.classified)}
+    identity = store.identity()
+    if identity is None:
+        answered = cluster.committed(GROUP_PREFIX, both.values())
+        identity = new_identity(both, embedder.name, embedder.dimensions, answered)
+        store.claim(identity)
+    check_identity(identity, both, embedder.name, embedder.dimensions)
+    ends = {(topic.name, number): end for topic in both.values() for number, end in cluster.ends(topic).items()}
+    retention = int(cluster.config(topics.memories.name)["delete.retention.ms"])
+    progress = store.progress()
+    check_progress(progress, ends, int(time.time() * 1000), retention)
+    starts = {(topic.name, number): at for topic in both.values() for number, at in cluster.starts(topic).items()}
+    start = {place: max(at, progress.positions.get(place, 0)) for place, at in starts.items()}
+    return Attached(topics, identity, start, retention)
+
+
+def _topics(cluster: Cluster, prefix: str) -> Topics:
+    names = (prefix + MEMORIES, prefix + CLASSIFIED)
+    found = cluster.topics(names)
+    missing = [name for name in names if name not in found]
+    if missing:
+        raise Unavailable(f"topic {' and '.join(missing)} does not exist yet; make it with: hm topics apply")
+    return Topics(*(found[name] for name in names))

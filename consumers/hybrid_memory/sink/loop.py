@@ -1,0 +1,131 @@
+"""The sink: keeps the index equal to the log, whatever is away for a while."""
+
+import logging
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TypeVar
+
+from hybrid_memory.index.embedder import Embedder
+from hybrid_memory.index.store import VectorStore
+from hybrid_memory.runtime.deadletters import Brake
+from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.kafka import Cluster
+from hybrid_memory.runtime.metrics import Metrics
+from hybrid_memory.runtime.publisher import Publisher
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.sink.applied import Applied
+from hybrid_memory.sink.apply import Applier
+from hybrid_memory.sink.attach import attach
+from hybrid_memory.sink.fold import Log, Rules
+from hybrid_memory.sink.housekeeping import Housekeeping
+from hybrid_memory.sink.reader import LogReader
+from hybrid_memory.sink.session import Session
+from hybrid_memory.sink.state import Braked, LogMoved, SinkState, StateName
+from hybrid_memory.sink.vectors import EmbeddingVectoriser
+
+_LOG = logging.getLogger(__name__)
+_T = TypeVar("_T")
+_POLL_SECONDS = 0.2
+_LONGEST_WAIT = 5.0
+
+
+class Stopped(Exception):  # noqa: N818
+    """The sink was told to stop while it waited."""
+
+
+class Sink:
+    """Follows both topics into one index, in the thread that calls `run`. `state` may be read from any thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        store: VectorStore,
+        embedder: Embedder,
+        rules: Rules,
+        metrics: Metrics,
+        applied: Applied | None = None,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._embedder = embedder
+        self._rules = rules
+        self._metrics = metrics
+        self._vectorise = EmbeddingVectoriser(embedder)
+        self.applied = applied or Applied()
+        self.state = SinkState("starting")
+
+    def run(self, stop: threading.Event) -> None:
+        """Follow the log until `stop` is set.
+
+        Raises:
+            Refusal: the index is not a view of this log.
+        """
+        try:
+            while not stop.is_set():
+                self._one_session(stop)
+        except Stopped:
+            pass
+        except Braked as error:
+            self._become("braked", str(error))
+            stop.wait()
+        finally:
+            self._store.flush()
+        self._become("stopped")
+
+    def _one_session(self, stop: threading.Event) -> None:
+        with ExitStack() as stack:
+            session, housekeeping = self._insist(stop, lambda: self._begin(stack))
+            try:
+                while not stop.is_set():
+                    self._insist(stop, lambda: session.step(_POLL_SECONDS))
+                    self._become("running")
+                    self._insist(stop, lambda: housekeeping.tick(session))
+            except LogMoved as error:
+                self._become("retrying", str(error))
+                stop.wait(1)
+
+    def _begin(self, stack: ExitStack) -> tuple[Session, Housekeeping]:
+        """Attach to the log, and make what a session needs."""
+        settings, sink = self._settings, self._settings.sink
+        attached = attach(Cluster(settings), settings.topic_prefix, self._store, self._embedder)
+        topics = attached.topics
+        publisher = stack.enter_context(Publisher(settings))
+        reader = LogReader(
+            settings, f"hm-sink-{attached.identity.index_id}", (topics.memories, topics.classified), attached.start
+        )
+        stack.callback(reader.close)
+        self.applied.begin(topics.memories.topic_id, topics.memories.name, attached.start)
+        log = Log(topics.memories.topic_id, topics.memories.partitions)
+        session = Session(
+            topics=topics,
+            identity=attached.identity,
+            reader=reader,
+            publisher=publisher,
+            applier=Applier(self._store, self._vectorise, self._rules, log, settings.expect_stream),
+            store=self._store,
+            brake=Brake(sink.brake_window, sink.brake_share, sink.brake_in_a_row),
+            metrics=self._metrics,
+            applied=self.applied,
+            batch_size=sink.batch_size,
+            topic_prefix=settings.topic_prefix,
+        )
+        return session, Housekeeping(self._store, sink, attached.delete_retention_ms)
+
+    def _become(self, name: StateName, reason: str = "") -> None:
+        if (name, reason) != (self.state.name, self.state.reason):
+            level = logging.WARNING if name in ("retrying", "braked") else logging.INFO
+            _LOG.log(level, "the sink is %s%s", name, f": {reason}" if reason else "")
+        self.state = SinkState(name, reason)
+
+    def _insist(self, stop: threading.Event, action: Callable[[], _T]) -> _T:
+        """Do it until it works; what is away for a while is waited for, longer each time."""
+        wait = 0.1
+        while True:
+            try:
+                return action()
+            except Unavailable as error:
+                self._become("retrying", str(error))
+                if stop.wait(wait):
+                    raise Stopped from None
+                wait = min(wait * 2, _LONGEST_WAIT)

@@ -1,0 +1,112 @@
+"""Reads both topics from given positions, and knows how far it has read."""
+
+import logging
+from collections.abc import Iterable, Mapping
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from hybrid_memory.index.store import TopicPartition as Place
+from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.kafka import TopicInfo, make_consumer, to_record
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas import Record
+from hybrid_memory.sink.state import LogMoved
+
+_LOG = logging.getLogger(__name__)
+# librdkafka mends these by itself; it only tells.
+_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+
+
+class LogReader:
+    """All partitions of some topics, assigned by hand: a restart waits for no group. Not thread-safe.
+
+    `positions` is the next offset to read of each partition. It passes over gaps that compaction left, since the
+    end of a partition counts as read too.
+    """
+
+    def __init__(self, settings: Settings, group: str, topics: Iterable[TopicInfo], start: Mapping[Place, int]) -> None:
+        self._consumer: Consumer = make_consumer(
+            settings,
+            group,
+            **{"enable.partition.eof": True, "auto.offset.reset": "error", "queued.max.messages.kbytes": 16_384},
+        )
+        places = [(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        self.positions: dict[Place, int] = {place: start.get(place, 0) for place in places}
+        self._ends: dict[Place, int] = {}
+        self._paused: set[Place] = set()
+        self._consumer.assign([TopicPartition(*place, start.get(place, OFFSET_BEGINNING)) for place in places])
+
+    def poll(self, limit: int, timeout: float) -> list[Record]:
+        """The next records, at most `limit`; as soon as there is one, at the latest after `timeout` seconds.
+
+        Raises:
+            LogMoved: a partition cannot be read from where it should be.
+        """
+        first = self._consumer.poll(timeout)
+        if first is None:
+            return []
+        messages = [first, *(self._consumer.consume(limit - 1, 0) if limit > 1 else [])]
+        return [to_record(message) for message in messages if self._is_record(message)]
+
+    def hold(self, places: set[Place]) -> None:
+        """Read nothing more of these partitions, and of all others again."""
+        for places_now, act in (
+            (places - self._paused, self._consumer.pause),
+            (self._paused - places, self._consumer.resume),
+        ):
+            if places_now:
+                act([TopicPartition(*place) for place in places_now])
+        self._paused = set(places)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all that was in the log when it last answered has been read."""
+        return all(self._ends.get(place, -1) <= position for place, position in self.positions.items()) and len(
+            self._ends
+        ) == len(self.positions)
+
+    def end(self, place: Place) -> int:
+        """The end offset of a partition, as the broker says now.
+
+        Raises:
+            Unavailable: it does not answer.
+        """
+        try:
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), timeout=5)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka does not say where {place[0]}/{place[1]} ends: {error.args[0].str()}") from error
+        return int(high)
+
+    def lag(self) -> dict[str, int]:
+        """How many offsets of each topic are still to be read, by what the broker last said."""
+        lags: dict[str, int] = {}
+        for place, position in self.positions.items():
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(*place), cached=True)
+            lags[place[0]] = lags.get(place[0], 0) + max(0, high - position)
+        return lags
+
+    def commit(self, positions: Mapping[Place, int]) -> None:
+        """Publish positions for lag tools. Nothing reads them to start from, so a failure costs nothing."""
+        offsets = [TopicPartition(*place, offset) for place, offset in positions.items()]
+        try:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+        except KafkaException as error:
+            _LOG.debug("the watermark was not published", extra={"reason": str(error)})
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+    def _is_record(self, message: Message) -> bool:
+        place = (message.topic() or "", message.partition() or 0)
+        error = message.error()
+        if error is None:
+            self.positions[place] = (message.offset() or 0) + 1
+            return True
+        if error.code() == KafkaError._PARTITION_EOF:
+            self._ends[place] = self.positions[place] = max(self.positions[place], message.offset() or 0)
+            return False
+        if error.code() in _PASSING:
+            _LOG.warning("Kafka is away; reading goes on when it is back", extra={"reason": error.str()})
+            return False
+        raise LogMoved(f"{place[0]}/{place[1]} cannot be read: {error.str()}")

@@ -1,0 +1,195 @@
+"""One session with the log. Each step does, in this order: read, decode, hold back; fold, embed and write to the
+index; send answers and dead letters; move the index's position. Whatever is cut off in the middle is done again."""
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from hybrid_memory.index.store import Identity, Progress, TopicPartition, VectorStore
+from hybrid_memory.runtime.deadletters import Brake, dead_letter
+from hybrid_memory.runtime.kafka import TopicInfo
+from hybrid_memory.runtime.metrics import Metrics
+from hybrid_memory.runtime.publisher import Publisher
+from hybrid_memory.schemas import DecodeError, NewRecord, Record, encode_fact, encode_memory
+from hybrid_memory.sink.applied import Applied
+from hybrid_memory.sink.apply import Applier
+from hybrid_memory.sink.decode import Dead, failure, read_fact, read_memory
+from hybrid_memory.sink.fold import Answer, Fact, Input, Mend
+from hybrid_memory.sink.holdback import Held, HoldBack
+from hybrid_memory.sink.reader import LogReader
+from hybrid_memory.sink.state import Braked
+
+SOURCE = "urn:hybrid-memory:sink"
+STAGE = "sink"
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """The two topics as the cluster has them."""
+
+    memories: TopicInfo
+    classified: TopicInfo
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a step works on: what to fold, the record of each, what is dead, and where the index stands after it."""
+
+    read: int = 0
+    inputs: list[Input] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    dead: list[Dead] = field(default_factory=list)
+    positions: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def add(self, item: Input, record: Record) -> None:
+        self.inputs.append(item)
+        self.records.append(record)
+
+
+@dataclass(slots=True)
+class Session:
+    """Follows both topics into one index, a batch a step."""
+
+    topics: Topics
+    identity: Identity
+    reader: LogReader
+    publisher: Publisher
+    applier: Applier
+    store: VectorStore
+    brake: Brake
+    metrics: Metrics
+    applied: Applied
+    batch_size: int
+    topic_prefix: str
+    _held: HoldBack = field(default_factory=HoldBack)
+    _pending: _Batch | None = None
+    _moved: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def step(self, timeout: float) -> int:
+        """Read a batch, for at most `timeout` seconds, and settle it; how many records it read.
+
+        Raises:
+            Unavailable: something is away; call again, and the same batch goes on.
+            LogMoved: this session is over; begin another.
+            Braked: this session is over, and the position stays before the batch.
+        """
+        if self._pending is None:
+            self._pending = self._read(timeout)
+        batch = self._pending
+        if batch.inputs or batch.dead:
+            self._settle(batch)
+        if batch.positions != self._moved:
+            self._move(batch.positions)
+        self._pending = None
+        return batch.read
+
+    @property
+    def silent(self) -> bool:
+        """Whether records that another index's sink has answered are still being applied."""
+        return any(self._moved.get(place, 0) < offset for place, offset in self.identity.answered.items())
+
+    @property
+    def caught_up(self) -> bool:
+        """Whether all that was in the log when it last answered has been applied."""
+        return self.reader.at_end and not self._held.first()
+
+    # read, decode, hold back
+
+    def _read(self, timeout: float) -> _Batch:
+        batch = _Batch()
+        records = self.reader.poll(self.batch_size, timeout)
+        batch.read = len(records)
+        for record in (record for record in records if record.topic == self.topics.memories.name):
+            self._take_memory(record, batch)
+        for record in (record for record in records if record.topic == self.topics.classified.name):
+            self._take_fact(record, batch)
+        self._release(batch)
+        batch.positions = dict(self.reader.positions)
+        for partition, held in self._held.first().items():
+            batch.positions[self.topics.classified.name, partition] = held.record.offset
+        self.reader.hold({(self.topics.classified.name, partition) for partition in self._held.first()})
+        return batch
+
+    def _take_memory(self, record: Record, batch: _Batch) -> None:
+        item, dead = read_memory(record, self.topics.memories.partitions, self._was_answered(record))
+        if item is not None:
+            batch.add(item, record)
+        if dead is not None:
+            batch.dead.append(dead)
+
+    def _take_fact(self, record: Record, batch: _Batch) -> None:
+        topics = self.topics
+        fact, dead = read_fact(
+            record, topics.classified.partitions, topics.memories.topic_id, self._was_answered(record)
+        )
+        if fact is not None:
+            self._held.hold(Held(record, fact))
+        if dead is not None:
+            batch.dead.append(dead)
+
+    def _release(self, batch: _Batch) -> None:
+        memories = {
+            number: at for (name, number), at in self.reader.positions.items() if name == self.topics.memories.name
+        }
+        for held in self._held.release(memories):
+            batch.add(held.fact, held.record)
+        for partition, held in self._held.first().items():
+            end = self.reader.end((self.topics.memories.name, partition))
+            if held.fact.event.seq >= end:
+                self._held.drop(partition)
+                reason = DecodeError(
+                    "policy", f"its origin is offset {held.fact.event.seq}, and that log ends at {end}"
+                )
+                batch.dead.append(Dead(held.record, failure("policy", reason)))
+
+    def _was_answered(self, record: Record) -> bool:
+        return record.offset < self.identity.answered.get((record.topic, record.partition), 0)
+
+    # write, answer
+
+    def _settle(self, batch: _Batch) -> None:
+        began = time.monotonic()
+        outcome = self.applier.apply(batch.inputs)
+        dead = batch.dead + [Dead(batch.records[place], reason) for place, reason in outcome.refused.items()]
+        self._check_brake(len(batch.inputs), dead)
+        letters = [dead_letter(item.record, item.failure, self.topic_prefix) for item in dead]
+        self.publisher.send_all([*self._encoded(outcome.answers), *letters])
+        self._measure(batch, dead, len(outcome.answers), began)
+
+    def _check_brake(self, alive: int, dead: list[Dead]) -> None:
+        for is_dead in [False] * max(0, alive - len(dead)) + [True] * len(dead):
+            self.brake.count(is_dead)
+        if self.brake.reason is not None:
+            last = dead[-1].failure.message if dead else "unknown"
+            raise Braked(f"{self.brake.reason}; the last because: {last}")
+
+    def _encoded(self, answers: Iterable[Answer]) -> list[NewRecord]:
+        partitions = self.topics.classified.partitions
+        return [
+            encode_memory(answer.event, if_seq=answer.if_seq, source=SOURCE)
+            if isinstance(answer, Mend)
+            else encode_fact(answer, partitions, source=SOURCE)
+            for answer in answers
+        ]
+
+    # move
+
+    def _move(self, positions: Mapping[TopicPartition, int]) -> None:
+        changed = {place: at for place, at in positions.items() if self._moved.get(place) != at}
+        self.store.advance(Progress(changed, int(time.time() * 1000)))
+        self._moved.update(changed)
+        self.applied.moved(changed)
+        self.reader.commit(changed)
+
+    def _measure(self, batch: _Batch, dead: list[Dead], answered: int, began: float) -> None:
+        metrics, now = self.metrics, time.time()
+        metrics.batch_size.labels(STAGE).observe(len(batch.inputs) + len(batch.dead))
+        metrics.stage_duration.labels(STAGE).observe(time.monotonic() - began)
+        metrics.records.labels(STAGE, "applied").inc(len(batch.inputs))
+        metrics.records.labels(STAGE, "answered").inc(answered)
+        for item in dead:
+            metrics.records.labels(STAGE, "dead").inc()
+            metrics.dead_letters.labels(STAGE, item.failure.error_class).inc()
+        for item_in, record in zip(batch.inputs, batch.records, strict=True):
+            speed = "classified" if isinstance(item_in, Fact) else "instant"
+            metrics.time_to_searchable.labels(speed).observe(max(0.0, now - record.timestamp / 1000))

@@ -1,0 +1,86 @@
+"""Makes the registry's topics on a cluster, and refuses what would break the order of the log."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
+
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.kafka import Cluster, TopicInfo
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas.registry import TopicSpec, load_registry
+
+Outcome = Literal["made", "as it should be", "settings mended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A topic after `apply_topics`: its name on the cluster, its partitions, and what was done."""
+
+    name: str
+    partitions: int
+    outcome: Outcome
+
+
+def apply_topics(settings: Settings, cluster: Cluster | None = None) -> list[Applied]:
+    """Make every topic of the registry that is missing, and mend the settings of the others.
+
+    Raises:
+        Refusal: a topic has another partition count than the registry says. Nothing is changed then.
+        Unavailable: Kafka does not answer.
+    """
+    cluster = cluster or Cluster(settings)
+    specs = {settings.topic_prefix + spec.name: spec for spec in load_registry()}
+    found = cluster.topics(specs)
+    for name, info in found.items():
+        _refuse_other_count(info, specs[name])
+    _create(cluster, [(name, spec) for name, spec in specs.items() if name not in found])
+    mended = _mend(cluster, {name: specs[name] for name in found})
+    outcomes: dict[str, Outcome] = {name: "as it should be" if name in found else "made" for name in specs}
+    outcomes |= dict.fromkeys(mended, "settings mended")
+    return [Applied(name, spec.partitions, outcomes[name]) for name, spec in specs.items()]
+
+
+def _refuse_other_count(info: TopicInfo, spec: TopicSpec) -> None:
+    if info.partitions != spec.partitions:
+        raise Refusal(
+            f"topic {info.name} has {info.partitions} partitions and the registry says {spec.partitions}; the count is "
+            f"fixed for a topic's life, since a memory's key decides its partition: correct the registry, or copy the "
+            f"log into a topic of another name (HM_TOPIC_PREFIX)"
+        )
+
+
+def _create(cluster: Cluster, wanted: Iterable[tuple[str, TopicSpec]]) -> None:
+    new = [NewTopic(name, spec.partitions, replication_factor=-1, config=dict(spec.config)) for name, spec in wanted]
+    if not new:
+        return
+    for future in cluster.admin.create_topics(new, request_timeout=30).values():
+        try:
+            cluster.result(future)
+        except KafkaException as error:
+            # Another process was first; it made what we would have made.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise
+
+
+def _mend(cluster: Cluster, specs: dict[str, TopicSpec]) -> set[str]:
+    """Set what differs from the registry; returns the names of the topics that differed."""
+    if not specs:
+        return set()
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in specs]
+    changes = []
+    for resource, future in cluster.admin.describe_configs(resources, request_timeout=30).items():
+        present = cluster.result(future)
+        entries = [
+            ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+            for key, value in specs[resource.name].config.items()
+            if key in present and present[key].value != value
+        ]
+        if entries:
+            changes.append(ConfigResource(ResourceType.TOPIC, resource.name, incremental_configs=entries))
+    if changes:
+        for future in cluster.admin.incremental_alter_configs(changes, request_timeout=30).values():
+            cluster.result(future)
+    return {change.name for change in changes}
