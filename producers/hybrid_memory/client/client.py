@@ -66,6 +66,8 @@ class MemoryClient:
         """
         checked = [as_memory(memory, index) for index, memory in enumerate(memories)]
         self._open()
+        if not checked:
+            return []
         try:
             self._publisher.prepare(MEMORIES).result()
         except (Unavailable, Refusal) as error:  # asked once, not once for each

@@ -3,12 +3,11 @@
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from hybrid_memory.client.errors import Failure, NotDelivered, SomeNotDelivered
 from hybrid_memory.client.events import Added
 from hybrid_memory.runtime.errors import Refusal, Unavailable
-from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.schemas import Memory, MemoryEvent, NewRecord, Position
 
 IN_FLIGHT = 2000
@@ -19,8 +18,14 @@ Outcome = Position | NotDelivered
 _T = TypeVar("_T")
 
 
+class Sender(Protocol):
+    """A `Publisher`, as far as is needed here."""
+
+    def send(self, record: NewRecord) -> "Future[Position]": ...
+
+
 def deliver(
-    publisher: Publisher, events: Iterable[tuple[_T, MemoryEvent, NewRecord]], in_flight: int = IN_FLIGHT
+    sender: Sender, events: Iterable[tuple[_T, MemoryEvent, NewRecord]], in_flight: int = IN_FLIGHT
 ) -> Iterator[tuple[_T, Outcome]]:
     """Send each event's record, and say for each, in order, where it landed or why it did not.
 
@@ -29,17 +34,17 @@ def deliver(
     """
     waiting: deque[tuple[_T, MemoryEvent, Future[Position]]] = deque()
     for tag, event, record in events:
-        waiting.append((tag, event, start(publisher, record)))
+        waiting.append((tag, event, start(sender, record)))
         while waiting and (waiting[0][2].done() or len(waiting) >= in_flight):
             yield _settled(*waiting.popleft())
     while waiting:
         yield _settled(*waiting.popleft())
 
 
-def start(publisher: Publisher, record: NewRecord) -> "Future[Position]":
-    """Send a record; what `Publisher.send` raises is in the future too."""
+def start(sender: Sender, record: NewRecord) -> "Future[Position]":
+    """Send a record; what `send` raises is in the future too."""
     try:
-        return publisher.send(record)
+        return sender.send(record)
     except (Unavailable, Refusal) as error:
         failed: Future[Position] = Future()
         failed.set_exception(error)

@@ -5,12 +5,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from hybrid_memory.client.delivery import Outcome, deliver
+from hybrid_memory.client.delivery import Outcome, Sender, deliver
 from hybrid_memory.client.errors import InvalidMemory, NotDelivered
 from hybrid_memory.client.events import to_record
 from hybrid_memory.client.lines import Line, parse
 from hybrid_memory.client.progress import Progress
-from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.schemas import MemoryDeleted, MemoryEvent, NewRecord
 
 _REFUSALS = 10
@@ -24,7 +23,7 @@ class Publishing:
     `progress` is told of each line that failed and why, and how far the run has come.
     """
 
-    publisher: Publisher
+    sender: Sender
     progress: Progress
     user_id: str | None = None
     published: int = 0
@@ -41,7 +40,7 @@ class Publishing:
 
         When Kafka is away for longer than the publisher's timeout, or takes nothing any more, no further line is read.
         """
-        for (line, event), landed in deliver(self.publisher, self._records(lines)):
+        for (line, event), landed in deliver(self.sender, self._records(lines)):
             self._settle(line, event, landed)
             self.progress.advance(line.end, self.published + self.deleted)
 

