@@ -188,7 +188,9 @@ def _turn_over(log: Path) -> None:
 
 
 def _tail(text: str, lines: int = 3) -> str:
-    return " | ".join(line.strip() for line in text.splitlines()[-lines:])
+    """The last lines that say something; the frames of a stack are left out."""
+    said = [line.strip() for line in text.splitlines() if line.strip() and not line.lstrip().startswith("at ")]
+    return " | ".join(said[-lines:])
 
 
 def _new_cluster_id() -> str:

@@ -7,7 +7,7 @@ from filelock import FileLock, Timeout
 from hybrid_memory.runtime.errors import Refusal
 
 
-def lock_folder(folder: Path, used_for: str, wait: float = 0.0) -> FileLock:
+def lock_folder(folder: Path, used_for: str, *, name: str = ".lock", wait: float = 0.0) -> FileLock:
     """Make `folder` and lock it for this process; the lock ends with `release()` or with the process.
 
     Waits at most `wait` seconds for another user to go.
@@ -15,7 +15,7 @@ def lock_folder(folder: Path, used_for: str, wait: float = 0.0) -> FileLock:
     Raises:
         Refusal: another process uses the folder, or it cannot be written.
     """
-    lock = FileLock(folder / ".lock", thread_local=False)
+    lock = FileLock(folder / name, thread_local=False)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=wait)

@@ -1,0 +1,70 @@
+"""What `hm up` starts, decided before anything is started."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from hybrid_memory.local.broker_state import planned_port
+from hybrid_memory.local.child import Child
+from hybrid_memory.local.ports import LOOPBACK, free_port, port_is_free
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import Settings
+
+BROKER = "broker"
+SERVE = "serve"
+_BOOTSTRAP = "HM_KAFKA__BOOTSTRAP_SERVERS"
+_ANY_ADDRESS = {"0.0.0.0", "::", ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The processes of one machine and where they are reached."""
+
+    data_dir: Path
+    bootstrap_servers: str
+    broker_port: int | None
+    """None: Kafka is somebody else's."""
+    url: str
+    children: tuple[Child, ...]
+
+
+def make_plan(settings: Settings) -> Plan:
+    """Choose ports and put the command lines together.
+
+    Raises:
+        Refusal: the HTTP port is taken.
+    """
+    data_dir = settings.data_dir.absolute()
+    http_port = settings.http.port or free_port()
+    if not port_is_free(http_port, settings.http.host):
+        raise Refusal(
+            f"port {http_port} of {settings.http.host} is taken by another program; stop that one, or give another "
+            f"port with --port"
+        )
+    broker_port = None if settings.kafka.get("bootstrap.servers") else planned_port(broker_folder(data_dir))
+    servers = f"{LOOPBACK}:{broker_port}" if broker_port else settings.bootstrap_servers
+    env = {_BOOTSTRAP: servers, "HM_DATA_DIR": str(data_dir), "HM_HTTP__PORT": str(http_port)}
+    if settings.log.format == "auto" and sys.stdout.isatty():
+        env["HM_LOG__FORMAT"] = "text"
+    # Started in this order, stopped in the reverse of it: the broker goes when nobody needs it any more.
+    broker = (Child(BROKER, hm("broker", "run", "--port", str(broker_port)), env),) if broker_port else ()
+    children = (*broker, Child(SERVE, hm("serve"), env))
+    host = LOOPBACK if settings.http.host in _ANY_ADDRESS else settings.http.host
+    return Plan(data_dir, servers, broker_port, f"http://{host}:{http_port}", children)
+
+
+def broker_folder(data_dir: Path) -> Path:
+    """Where the broker of a data folder keeps its log."""
+    return data_dir / "kafka"
+
+
+def hm(*arguments: str) -> tuple[str, ...]:
+    """The command line of an `hm` command, run by this Python."""
+    return (sys.executable, "-m", "hybrid_memory.cli", *arguments)
+
+
+def name_kafka(bootstrap_servers: str | None) -> None:
+    """Let this process and its children find Kafka at `bootstrap_servers`, if given."""
+    if bootstrap_servers:
+        os.environ[_BOOTSTRAP] = bootstrap_servers

@@ -1,0 +1,60 @@
+"""What `hm up` decides before it starts anything."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from hybrid_memory.local.locks import lock_folder
+from hybrid_memory.local.ports import free_port
+from hybrid_memory.local.up_plan import make_plan
+from hybrid_memory.local.welcome import welcome
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_person(clean_environment: pytest.MonkeyPatch) -> None:
+    pass
+
+
+def test_the_broker_is_started_first_and_both_are_told_the_same_address(tmp_path: Path) -> None:
+    port = free_port()
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": port}))
+    broker, serve = plan.children
+    assert (broker.name, serve.name) == ("broker", "serve")
+    assert broker.argv[-2:] == ("--port", plan.bootstrap_servers.rpartition(":")[2])
+    assert serve.argv[-1] == "serve"
+    assert serve.env["HM_KAFKA__BOOTSTRAP_SERVERS"] == plan.bootstrap_servers
+    assert serve.env["HM_DATA_DIR"] == str(tmp_path)
+    assert serve.env["HM_HTTP__PORT"] == str(port)
+    assert plan.url == f"http://127.0.0.1:{port}"
+
+
+def test_no_broker_of_ours_where_kafka_is_named(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, http={"port": 0}, kafka={"bootstrap.servers": "kafka.example:9092"})
+    plan = make_plan(settings)
+    assert [child.name for child in plan.children] == ["serve"]
+    assert plan.bootstrap_servers == "kafka.example:9092"
+    assert not plan.url.endswith(":0")
+
+
+def test_a_taken_http_port_is_refused(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(Refusal, match=f"port {port} of 127.0.0.1 is taken .* give another port with --port"):
+            make_plan(load_settings(data_dir=tmp_path, http={"port": port}))
+
+
+def test_a_folder_has_one_user_at_a_time(tmp_path: Path) -> None:
+    lock = lock_folder(tmp_path, "hm up")
+    with pytest.raises(Refusal, match=f"folder {tmp_path} is in use by another hm up"):
+        lock_folder(tmp_path, "hm up")
+    lock.release()
+    lock_folder(tmp_path, "hm up").release()
+
+
+def test_the_welcome_has_three_commands_to_copy(tmp_path: Path) -> None:
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}))
+    commands = [line for line in welcome(plan, 3.2).splitlines() if line.startswith(f"  curl {plan.url}/")]
+    assert len(commands) == 3
