@@ -146,7 +146,9 @@ class Cluster:
                 if error.args[0].code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
                     continue
                 raise
-            found[name] = TopicInfo(name, str(description.topic_id), len(description.partitions))
+            # In the URL-safe form, as Kafka's own tools print it.
+            topic_id = str(description.topic_id).replace("+", "-").replace("/", "_")
+            found[name] = TopicInfo(name, topic_id, len(description.partitions))
         return found
 
     def ends(self, topic: TopicInfo) -> dict[int, int]:

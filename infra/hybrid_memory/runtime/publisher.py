@@ -149,8 +149,11 @@ def _resolver(future: "Future[Position]", topic_id: str) -> Callable[[KafkaError
             return
         if error is not None:
             future.set_exception(_translated(error))
-        else:
+            return
+        try:
             future.set_result(Position(topic_id=topic_id, partition=message.partition(), offset=message.offset()))
+        except ValueError as fault:  # raised here it would be lost, and the future would never be done
+            future.set_exception(fault)
 
     return resolve
 

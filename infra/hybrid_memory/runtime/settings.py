@@ -131,14 +131,15 @@ class Settings(BaseSettings):
 
 
 def load_settings(**given: Any) -> Settings:
-    """The settings of this process: `given` (the command line), else the environment, else defaults.
+    """The settings of this process: `given` (the command line; what is None was not), else the environment, else
+    defaults. A section is given as a dict: `http={"port": 1234}`.
 
     Raises:
         Refusal: a name is unknown, a value is wrong, or a `_FILE` cannot be read; the sentence says which.
     """
     _refuse_unknown(os.environ)
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        return Settings(**_without_none(given))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = PREFIX + "__".join(str(step) for step in first["loc"]).upper()
@@ -150,7 +151,7 @@ def known_names() -> set[str]:
     return set(_names(Settings, PREFIX)) | set(_SEED_NAMES)
 
 
-def effective(settings: Settings, given: Mapping[str, Any] | None = None) -> Iterator[tuple[str, str, str]]:
+def effective(settings: Settings) -> Iterator[tuple[str, str, str]]:
     """Each setting as (name, value with secrets hidden, where it came from)."""
     for name, value in _flatten(settings):
         if name in os.environ:
@@ -158,7 +159,7 @@ def effective(settings: Settings, given: Mapping[str, Any] | None = None) -> Ite
         elif f"{name}_FILE" in os.environ:
             origin = f"file {os.environ[f'{name}_FILE']}"
         else:
-            origin = "command line" if given and name.removeprefix(PREFIX).lower() in given else "default"
+            origin = "default"
         yield name, str(value), origin
 
 
@@ -173,6 +174,14 @@ def _flatten(settings: Settings) -> Iterator[tuple[str, object]]:
             yield from ((f"{name}__{key.upper()}", item) for key, item in value)
         else:
             yield name, value
+
+
+def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_none(value) if isinstance(value, dict) else value
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def _platform_dir(kind: Literal["data", "cache"]) -> Path:

@@ -1,16 +1,19 @@
 """Makes the registry's topics on a cluster, and refuses what would break the order of the log."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, NewTopic, ResourceType
 
-from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import Cluster, TopicInfo
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas.registry import TopicSpec, load_registry
+
+_READY_SECONDS = 20.0
 
 Outcome = Literal["made", "as it should be", "settings mended"]
 
@@ -52,7 +55,7 @@ def _refuse_other_count(info: TopicInfo, spec: TopicSpec) -> None:
         )
 
 
-def _create(cluster: Cluster, wanted: Iterable[tuple[str, TopicSpec]]) -> None:
+def _create(cluster: Cluster, wanted: Collection[tuple[str, TopicSpec]]) -> None:
     new = [NewTopic(name, spec.partitions, replication_factor=-1, config=dict(spec.config)) for name, spec in wanted]
     if not new:
         return
@@ -63,6 +66,24 @@ def _create(cluster: Cluster, wanted: Iterable[tuple[str, TopicSpec]]) -> None:
             # Another process was first; it made what we would have made.
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise
+    _await_ready(cluster, [name for name, _ in wanted])
+
+
+def _await_ready(cluster: Cluster, names: Collection[str]) -> None:
+    """A broker hears of a new topic, and of who leads it, a moment after the controller has made it."""
+    deadline = time.monotonic() + _READY_SECONDS
+    while not _ready(cluster, names):
+        if time.monotonic() > deadline:
+            raise Unavailable(f"Kafka made topics that it does not serve after {_READY_SECONDS:.0f} s")
+        time.sleep(0.05)
+
+
+def _ready(cluster: Cluster, names: Collection[str]) -> bool:
+    try:
+        found = cluster.topics(names)
+        return len(found) == len(names) and all(cluster.ends(topic) for topic in found.values())
+    except (KafkaException, Unavailable):
+        return False
 
 
 def _mend(cluster: Cluster, specs: dict[str, TopicSpec]) -> set[str]:

@@ -1,0 +1,59 @@
+"""The app on port 8765: writes to the log, reads from the index."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+
+from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
+
+from hybrid_memory.classifier import default_rules
+from hybrid_memory.ingest.ports import Describe
+from hybrid_memory.ingest.router import make_router as make_write_router
+from hybrid_memory.ingest.writer import KafkaWriter
+from hybrid_memory.query.engine import Engine
+from hybrid_memory.query.router import make_router as make_read_router
+from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, install_problems
+from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
+from hybrid_memory.runtime.metrics import Metrics
+from hybrid_memory.runtime.settings import Settings
+
+
+def create_app(settings: Settings, engine: Engine, metrics: Metrics) -> FastAPI:
+    """The API over an engine, which starts and stops with the app."""
+    writer = KafkaWriter(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        engine.start()
+        yield
+        engine.stop()
+        writer.close()
+
+    app = FastAPI(title="Hybrid memory", version=version("hybrid-memory"), lifespan=lifespan)
+    install_problems(app)
+    app.include_router(
+        make_write_router(
+            writer, engine.applied, _describe(), wait_ms=settings.http.wait_ms, expect_stream=settings.expect_stream
+        )
+    )
+    app.include_router(make_read_router(engine.searcher, settings))
+    app.include_router(make_probes(engine.not_ready, metrics))
+    app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
+    app.add_middleware(EncodedSlashes)
+    app.add_middleware(MeasureRequests, metrics=metrics)
+    if settings.http.cors_origins:
+        app.add_middleware(
+            CORSMiddleware, allow_origins=settings.http.cors_origins, allow_methods=["*"], allow_headers=["*"]
+        )
+    return app
+
+
+def _describe() -> Describe:
+    rules = default_rules()
+
+    def describe(text: str) -> tuple[Sequence[str], str | None]:
+        labels = rules.classify(text)
+        return labels.classifiers, labels.topic
+
+    return describe
