@@ -4,10 +4,9 @@ import logging
 import threading
 from collections.abc import Callable
 
+from hybrid_memory.classifier import default_rules
 from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.reset import index_folder
-
-from hybrid_memory.classifier import default_rules
 from hybrid_memory.query.searching import Searcher
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.metrics import Metrics
@@ -73,7 +72,7 @@ class Engine:
     def _run(self) -> None:
         from hybrid_memory.index.edge import EdgeStore
 
-        embedder = make_embedder(self._settings.embedder)
+        embedder = make_embedder(self._settings)
         embedder.embed(["The first embedding pays for what is loaded late."])
         self._doing = "the index is being opened"
         store = EdgeStore.open(index_folder(self._settings), embedder.dimensions)

@@ -1,5 +1,6 @@
 """`hm topics` and `hm config`."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -54,7 +55,7 @@ def config(as_json: AsJson = False) -> None:
     _print(rows, as_json)
 
 
-def _print(rows: list[dict[str, object]], as_json: bool) -> None:
+def _print(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
     import json
 
     from rich.console import Console
