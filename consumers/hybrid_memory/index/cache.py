@@ -23,7 +23,8 @@ class LabelVectors:
             found = {label: self._known[label] for label in wanted if label in self._known}
         missing = [label for label in wanted if label not in found]
         if missing:
-            found |= {label: tuple(row.tolist()) for label, row in zip(missing, self._embedder.embed(missing), strict=True)}
+            rows = self._embedder.embed(missing).tolist()
+            found |= {label: tuple(row) for label, row in zip(missing, rows, strict=True)}
         with self._lock:
             self._remember(found)
         return found
