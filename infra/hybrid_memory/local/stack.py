@@ -1,0 +1,166 @@
+"""A whole system on a temporary folder and free ports, for as long as something needs it: the demo, the benchmark."""
+
+import os
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from hybrid_memory.local.broker import Broker
+from hybrid_memory.local.download import Progress
+from hybrid_memory.local.mortal import dies_with_parent
+from hybrid_memory.local.ports import LOOPBACK, free_port
+from hybrid_memory.local.up_plan import BROKER, SERVE, hm
+from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.settings import Settings, load_settings
+
+LOG_FILE = "serve.log"
+_POLL_SECONDS = 0.05
+_STOP_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """Where a running throw-away system is reached, and its processes by name (`broker`, `serve`)."""
+
+    folder: Path
+    bootstrap_servers: str
+    url: str
+    pids: Mapping[str, int]
+
+    @property
+    def settings(self) -> Settings:
+        """The settings of this process, for this system."""
+        return load_settings(data_dir=self.folder, kafka={"bootstrap.servers": self.bootstrap_servers})
+
+
+@contextmanager
+def throwaway_stack(
+    settings: Settings,
+    *,
+    env: Mapping[str, str] | None = None,
+    say: Callable[[str], None] | None = None,
+    progress: Progress | None = None,
+    deadline: float = 120.0,
+) -> Iterator[Stack]:
+    """A real broker with its topics and a real `hm serve`, ready; stopped, and its folder removed, at the end.
+
+    `env` is added to the environment of `hm serve`; `say` is told what is waited for; `progress` is shown where Kafka
+    has to be downloaded. Only the folder in which Kafka is installed is taken from `settings`.
+
+    Raises:
+        Refusal: a part refused to start, ended, or was not ready within `deadline` seconds; the sentence says why.
+        BrokerError: the broker did not start.
+    """
+    say = say or _nothing
+    with _ended_by_sigterm(), ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hm-", ignore_cleanup_errors=True)))
+        port = free_port()
+        broker = Broker(folder / "kafka", cache_dir=settings.cache_dir, port=port, progress=progress)
+        url = f"http://{LOOPBACK}:{free_port()}"
+        stack.callback(broker.stop)
+        say("starting Kafka and the service side by side; loading the model takes longest")
+        serve = _start_serve(folder, f"{LOOPBACK}:{port}", url, env or {})
+        stack.callback(_stop, serve)
+        broker.start()
+        _make_topics(folder, broker.bootstrap_servers, deadline)
+        _await_ready(url, serve, folder / LOG_FILE, deadline)
+        assert broker.pid is not None
+        yield Stack(folder, broker.bootstrap_servers, url, {BROKER: broker.pid, SERVE: serve.pid})
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """SIGTERM ends what is inside by an exception, so that it cleans up; only the main thread can see to it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _start_serve(folder: Path, bootstrap_servers: str, url: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    ours = {
+        **os.environ,
+        "HM_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
+        "HM_DATA_DIR": str(folder),
+        "HM_HTTP__HOST": LOOPBACK,
+        "HM_HTTP__PORT": url.rpartition(":")[2],
+        **env,
+    }
+    with (folder / LOG_FILE).open("wb") as log:
+        return subprocess.Popen(
+            # Its own process group: Ctrl-C is for us, who stop it before its broker.
+            dies_with_parent(hm("serve"), signal.SIGTERM),
+            env=ours,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            process_group=0,
+        )
+
+
+def _make_topics(folder: Path, bootstrap_servers: str, deadline: float) -> None:
+    from hybrid_memory.runtime.topics import apply_topics
+
+    settings = load_settings(data_dir=folder, kafka={"bootstrap.servers": bootstrap_servers})
+    end = time.monotonic() + deadline
+    while True:
+        try:
+            apply_topics(settings)
+            return
+        except Unavailable as error:
+            if time.monotonic() > end:
+                raise Refusal(f"the topics could not be made within {deadline:.0f} s: {error}") from None
+            time.sleep(_POLL_SECONDS)
+
+
+def _await_ready(url: str, serve: "subprocess.Popen[bytes]", log: Path, deadline: float) -> None:
+    end = time.monotonic() + deadline
+    while not _is_ready(url):
+        if serve.poll() is not None:
+            raise Refusal(f"hm serve ended with code {serve.returncode}: {_last_line(log)}")
+        if time.monotonic() > end:
+            raise Refusal(f"hm serve was not ready within {deadline:.0f} s; it last said: {_last_line(log)}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as reply:
+            return bool(reply.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").split("\n")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "(nothing)")
+
+
+def _nothing(_: str) -> None:
+    return None
