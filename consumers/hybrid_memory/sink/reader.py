@@ -34,7 +34,18 @@ class LogReader:
         self.positions: dict[Place, int] = {place: start.get(place, 0) for place in places}
         self._ends: dict[Place, int] = {}
         self._paused: set[Place] = set()
+        self._away = False
         self._consumer.assign([TopicPartition(*place, start.get(place, OFFSET_BEGINNING)) for place in places])
+
+    def check(self) -> None:
+        """Once Kafka was found to be away, see whether it is back. Call it before `poll`.
+
+        Raises:
+            Unavailable: it is still away.
+        """
+        if self._away:
+            self.end(next(iter(self.positions)))
+            self._away = False
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
         """The next records, at most `limit`; as soon as there is one, at the latest after `timeout` seconds.
@@ -108,5 +119,6 @@ class LogReader:
             return False
         if error.code() in _PASSING:
             _LOG.warning("Kafka is away; reading goes on when it is back", extra={"reason": error.str()})
+            self._away = True
             return False
         raise LogMoved(f"{place[0]}/{place[1]} cannot be read: {error.str()}")

@@ -40,6 +40,7 @@ class _Batch:
     records: list[Record] = field(default_factory=list)
     dead: list[Dead] = field(default_factory=list)
     positions: dict[TopicPartition, int] = field(default_factory=dict)
+    complete: bool = False
 
     def add(self, item: Input, record: Record) -> None:
         self.inputs.append(item)
@@ -74,8 +75,11 @@ class Session:
             Braked: this session is over, and the position stays before the batch.
         """
         if self._pending is None:
+            self.reader.check()
             self._pending = self._read(timeout)
         batch = self._pending
+        if not batch.complete:
+            self._complete(batch)
         if batch.inputs or batch.dead:
             self._settle(batch)
         if batch.positions != self._moved:
@@ -103,12 +107,16 @@ class Session:
             self._take_memory(record, batch)
         for record in (record for record in records if record.topic == self.topics.classified.name):
             self._take_fact(record, batch)
+        return batch
+
+    def _complete(self, batch: _Batch) -> None:
+        """Add the held facts whose turn has come. Apart from the reading, since it may fail when that is done."""
         self._release(batch)
         batch.positions = dict(self.reader.positions)
         for partition, held in self._held.first().items():
             batch.positions[self.topics.classified.name, partition] = held.record.offset
         self.reader.hold({(self.topics.classified.name, partition) for partition in self._held.first()})
-        return batch
+        batch.complete = True
 
     def _take_memory(self, record: Record, batch: _Batch) -> None:
         item, dead = read_memory(record, self.topics.memories.partitions, self._was_answered(record))
