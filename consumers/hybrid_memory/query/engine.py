@@ -7,6 +7,7 @@ from collections.abc import Callable
 from hybrid_memory.classifier import default_rules
 from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.reset import index_folder
+from hybrid_memory.index.timed import TimedEmbedder
 from hybrid_memory.query.searching import Searcher
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.metrics import Metrics
@@ -72,7 +73,8 @@ class Engine:
     def _run(self) -> None:
         from hybrid_memory.index.edge import EdgeStore
 
-        embedder = make_embedder(self._settings)
+        timed = self._metrics.stage_duration.labels("embed").observe
+        embedder = TimedEmbedder(make_embedder(self._settings), timed)
         embedder.embed(["The first embedding pays for what is loaded late."])
         self._doing = "the index is being opened"
         store = EdgeStore.open(index_folder(self._settings), embedder.dimensions)
