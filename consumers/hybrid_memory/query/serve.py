@@ -1,6 +1,7 @@
 """The wiring of `hm serve`."""
 
 import logging
+import signal
 import socket
 
 import uvicorn
@@ -32,6 +33,9 @@ def serve(settings: Settings) -> None:
         create_app(settings, engine, metrics), log_config=None, access_log=False, timeout_graceful_shutdown=10
     )
     server = uvicorn.Server(config)
+    # uvicorn stops at the first signal, and then raises it again: it must not find the handler that kills.
+    for sign in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(sign, lambda *_: setattr(server, "should_exit", True))
     _LOG.info("listening", extra={"url": f"http://{settings.http.host}:{listener.getsockname()[1]}"})
     server.run(sockets=[listener])
     if engine.failure is not None:
@@ -48,7 +52,8 @@ def _make_folder(settings: Settings) -> None:
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it on, a reply takes 40 ms more.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
