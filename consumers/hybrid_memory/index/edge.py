@@ -37,6 +37,8 @@ class EdgeStore(VectorStore):
         self._lock = lock
         self._dimensions = dimensions
         self._writing = RLock()
+        # Edge takes as long to flush nothing; what a killed process left behind is not known to be flushed.
+        self._unflushed = True
         stored = self._meta(schema.PROGRESS_ID)
         self._progress = Progress() if stored is None else progress_from_json(stored)
 
@@ -121,10 +123,13 @@ class EdgeStore(VectorStore):
 
     def purge(self, before: int) -> None:
         with self._writing:
-            self._shard.update(edge.UpdateOperation.delete_points_by_filter(schema.tombstone_filter(before)))
+            self._update(edge.UpdateOperation.delete_points_by_filter(schema.tombstone_filter(before)))
 
     def flush(self) -> None:
-        self._shard.flush()
+        with self._writing:
+            if self._unflushed:
+                self._shard.flush()
+                self._unflushed = False
 
     def optimize(self) -> bool:
         """Merge segments and build graphs; whether there was anything to do. Stops every thread for seconds."""
@@ -161,7 +166,7 @@ class EdgeStore(VectorStore):
 
     def _put(self, points: Sequence[StoredPoint]) -> None:
         if points:
-            self._shard.update(edge.UpdateOperation.upsert_points([_edge_point(stored) for stored in points]))
+            self._update(edge.UpdateOperation.upsert_points([_edge_point(stored) for stored in points]))
 
     def _nearest(self, query: Query) -> list[edge.ScoredPoint]:
         """The best hits and some more, for ties; widened once where a memory that was no candidate could be better."""
@@ -187,7 +192,11 @@ class EdgeStore(VectorStore):
 
     def _write_meta(self, id_: str, text: str) -> None:
         with self._writing:
-            self._shard.update(edge.UpdateOperation.upsert_points([edge.Point(id_, {}, {"meta": text})]))
+            self._update(edge.UpdateOperation.upsert_points([edge.Point(id_, {}, {"meta": text})]))
+
+    def _update(self, operation: edge.UpdateOperation) -> None:
+        self._unflushed = True
+        self._shard.update(operation)
 
 
 def _edge_point(stored: StoredPoint) -> edge.Point:
@@ -217,8 +226,8 @@ def _stored(record: edge.Record) -> StoredPoint:
 
 
 def _hit(found: edge.ScoredPoint, query: Query) -> Hit:
-    payload = _payload(found)
-    if payload["user_id"] != query.user_id:
-        raise RuntimeError("the index returned another user's memory; nothing is shown")
+    point = from_payload(_payload(found))
+    if point.memory is None or point.memory.user_id != query.user_id:
+        raise RuntimeError(f"the index answered a search with what is not that user's memory: point {found.id}")
     score = found.score / (1 + max(0.0, query.classifier_weight))
-    return Hit(from_payload(payload), min(1.0, max(0.0, score)))
+    return Hit(point, min(1.0, max(0.0, score)))

@@ -8,8 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import qdrant_edge
 
+from hybrid_memory.index import edge_schema as schema
 from hybrid_memory.index.edge import EdgeStore
+from hybrid_memory.index.payload import to_payload
 from hybrid_memory.runtime.errors import Refusal
 from tests.integration.index.build import DIMENSIONS, ask, live, tombstone
 from tests.integration.index.contract import StoreContract, everything
@@ -91,6 +94,17 @@ def test_optimizing_changes_no_answer(store: EdgeStore) -> None:
     store.optimize()
     assert store.search(ask("green tea 200", classifier_weight=0.1)) == before
     assert everything(store) == stored
+
+
+def test_a_hit_of_another_user_is_never_shown(store: EdgeStore) -> None:
+    """A damaged point: its flat payload says ann, its memory says bob."""
+    stored = live(user="bob")
+    payload = to_payload(stored.point) | {"user_id": "ann"}
+    point = qdrant_edge.Point(stored.point.id, schema.vectors_of(stored), payload)
+    store._shard.update(qdrant_edge.UpdateOperation.upsert_points([point]))
+    with pytest.raises(RuntimeError, match="not that user's memory"):
+        store.search(ask("tea", user="ann"))
+    assert store.search(ask("tea", user="bob")) == []
 
 
 @pytest.mark.parametrize("acknowledged", [1, 7, 60])
