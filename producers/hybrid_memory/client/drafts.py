@@ -68,7 +68,7 @@ class Draft(BaseModel):
 
     def to_memory(self) -> Memory:
         """The memory that this draft says; no classifiers is the same as none given."""
-        given = {name: value for name, value in self if value is not None}
+        given = {name: value for name in self.model_fields_set if (value := getattr(self, name)) is not None}
         if not self.classifiers:
             given.pop("classifiers", None)
         return Memory.new(**given)
