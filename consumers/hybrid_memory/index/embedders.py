@@ -56,14 +56,9 @@ def _load(wanted: EmbedderSettings) -> Embedder:
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = _dtype(wanted, device)
     folder = _folder(wanted.model)
-    if folder is not None:
-        from hybrid_memory.index.bert import BertEmbedder, is_bert
-
-        if is_bert(folder):
-            return BertEmbedder(folder, dtype, device, wanted.batch_size, name=Path(wanted.model).name)
     from hybrid_memory.index.sentence import SentenceEmbedder
 
-    return SentenceEmbedder(str(folder or wanted.model), dtype, device, wanted.batch_size)
+    return SentenceEmbedder(str(folder or wanted.model), dtype, device, wanted.batch_size, Path(wanted.model).name)
 
 
 def _dtype(wanted: EmbedderSettings, device: str) -> "torch.dtype":

