@@ -9,7 +9,7 @@ import httpx
 from hybrid_memory.schemas import Position
 
 # Each question takes processor time from the embedding that it waits for: more often measures worse, not better.
-_POLL_SECONDS = 0.005
+_POLL_SECONDS = 0.01
 _EMBEDDER = 'hm_stage_duration_seconds_sum{stage="embed"} '
 
 
