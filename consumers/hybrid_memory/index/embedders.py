@@ -1,5 +1,6 @@
 """Which embedder the settings ask for."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,14 +52,24 @@ def number_type(dtype: str, capabilities: Mapping[str, Any], cuda_bf16: bool | N
 def _load(wanted: EmbedderSettings) -> Embedder:
     import torch
 
-    if wanted.threads:
-        torch.set_num_threads(wanted.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
+    workers = 1
+    if device == "cpu":
+        # One core a batch, and batches side by side. Threads that share a batch wait for each other at every layer:
+        # where other processes want the cores too (a broker, clients), that took ten times as long.
+        torch.set_num_threads(1)
+        workers = wanted.threads or cores()
     dtype = _dtype(wanted, device)
     folder = _folder(wanted.model)
     from hybrid_memory.index.sentence import SentenceEmbedder
 
-    return SentenceEmbedder(str(folder or wanted.model), dtype, device, wanted.batch_size, Path(wanted.model).name)
+    name = Path(wanted.model).name
+    return SentenceEmbedder(str(folder or wanted.model), dtype, device, wanted.batch_size, name, workers)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _dtype(wanted: EmbedderSettings, device: str) -> "torch.dtype":

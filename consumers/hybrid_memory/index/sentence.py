@@ -1,6 +1,7 @@
 """Embedding by sentence-transformers: any model that it can load, all-MiniLM-L6-v2 by default."""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import file_digest
 from pathlib import Path
 from threading import Lock
@@ -19,13 +20,21 @@ _BATCH_CHARACTERS = 16_384
 
 
 class SentenceEmbedder(Embedder):
-    """A model by its folder, or by its name on the hub. One call at a time: fast tokenizers are not re-entrant.
+    """A model by its folder, or by its name on the hub.
 
-    A text's vector differs by less than 1e-6 between batches (32-bit floats).
+    The batches of a call run side by side, at most `workers` of them, and so do calls of several threads: one that
+    embeds a query does not wait for one that embeds a thousand texts. A text's vector differs by less than 1e-6
+    between batches (32-bit floats).
     """
 
     def __init__(
-        self, model: str, dtype: "torch.dtype", device: str = "cpu", batch_size: int = 64, name: str | None = None
+        self,
+        model: str,
+        dtype: "torch.dtype",
+        device: str = "cpu",
+        batch_size: int = 32,
+        name: str | None = None,
+        workers: int = 1,
     ) -> None:
         from sentence_transformers import SentenceTransformer
         from transformers.utils.logging import disable_progress_bar
@@ -46,23 +55,32 @@ class SentenceEmbedder(Embedder):
         parts = [name or (folder.name if folder else model), _digest(folder), str(self._model.max_seq_length)]
         self.name = ":".join(part for part in parts if part)
         self.dimensions = len(self._model.encode("dimensions"))
-        self._batch_size = batch_size
-        self._lock = Lock()
+        self._device, self._batch_size, self._workers = device, batch_size, workers
+        self._pool = ThreadPoolExecutor(workers, "embedder")
+        self._tokenizing = Lock()
 
     def embed(self, texts: Sequence[str]) -> Matrix:
         matrix = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        for batch in batches([len(text) for text in texts], self._batch_size, _BATCH_CHARACTERS):
-            matrix[batch] = self._encode([texts[at] for at in batch])
-        # Unit length once more: the library normalises in the model's own precision.
+        most = max(1, min(self._batch_size, -(-len(texts) // self._workers)))
+        found = list(batches([len(text) for text in texts], most, _BATCH_CHARACTERS))
+        run = map if len(found) == 1 else self._pool.map  # a query goes ahead of what waits for the pool
+        for batch, vectors in zip(
+            found, run(self._forward, [[texts[at] for at in batch] for batch in found]), strict=True
+        ):
+            matrix[batch] = vectors
         unit: Matrix = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
         return unit
 
-    def _encode(self, texts: list[str]) -> Matrix:
-        with self._lock:
-            found = self._model.encode(
-                texts, batch_size=len(texts), normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
-            )
-        return np.asarray(found, dtype=np.float32)
+    def _forward(self, texts: list[str]) -> Matrix:
+        """Vectors of any length. The library's `encode` does the same, but not in several threads at once."""
+        import torch
+
+        with self._tokenizing:  # fast tokenizers are not re-entrant
+            features = self._model.preprocess(texts)
+        with torch.inference_mode():
+            on_device = {name: value.to(self._device) for name, value in features.items() if torch.is_tensor(value)}
+            vectors: Matrix = self._model(on_device)["sentence_embedding"].float().cpu().numpy()
+        return vectors
 
 
 def batches(lengths: Sequence[int], most: int, together: int) -> Iterator[list[int]]:

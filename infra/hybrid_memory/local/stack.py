@@ -20,26 +20,27 @@ from hybrid_memory.local.mortal import dies_with_parent
 from hybrid_memory.local.ports import LOOPBACK, free_port
 from hybrid_memory.local.up_plan import BROKER, SERVE, hm
 from hybrid_memory.runtime.errors import Refusal, Unavailable
-from hybrid_memory.runtime.settings import Settings, load_settings
+from hybrid_memory.runtime.settings import Settings
 
 LOG_FILE = "serve.log"
 _POLL_SECONDS = 0.05
 _STOP_SECONDS = 30.0
+# What the person has set of these holds here too; their Kafka, ports, topics and folders are not for it.
+_KEPT = ("HM_CACHE_DIR", "HM_EMBEDDER__", "HM_LOG__", "HM_SINK__")
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
     """Where a running throw-away system is reached, and its processes by name (`broker`, `serve`)."""
 
-    folder: Path
-    bootstrap_servers: str
+    settings: Settings
     url: str
     pids: Mapping[str, int]
 
     @property
-    def settings(self) -> Settings:
-        """The settings of this process, for this system."""
-        return load_settings(data_dir=self.folder, kafka={"bootstrap.servers": self.bootstrap_servers})
+    def bootstrap_servers(self) -> str:
+        """HOST:PORT of its Kafka."""
+        return self.settings.bootstrap_servers
 
 
 @contextmanager
@@ -54,7 +55,7 @@ def throwaway_stack(
     """A real broker with its topics and a real `hm serve`, ready; stopped, and its folder removed, at the end.
 
     `env` is added to the environment of `hm serve`; `say` is told what is waited for; `progress` is shown where Kafka
-    has to be downloaded. Only the folder in which Kafka is installed is taken from `settings`.
+    has to be downloaded. Of `settings`, folders, ports, Kafka and topics are replaced by its own.
 
     Raises:
         Refusal: a part refused to start, ended, or was not ready within `deadline` seconds; the sentence says why.
@@ -63,18 +64,25 @@ def throwaway_stack(
     say = say or _nothing
     with _ended_by_sigterm(), ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hm-", ignore_cleanup_errors=True)))
-        port = free_port()
-        broker = Broker(folder / "kafka", cache_dir=settings.cache_dir, port=port, progress=progress)
-        url = f"http://{LOOPBACK}:{free_port()}"
+        ours = _own(settings, folder, free_port())
+        broker_port = int(ours.bootstrap_servers.rpartition(":")[2])
+        broker = Broker(folder / "kafka", cache_dir=settings.cache_dir, port=broker_port, progress=progress)
         stack.callback(broker.stop)
         say("starting Kafka and the service side by side; loading the model takes longest")
-        serve = _start_serve(folder, f"{LOOPBACK}:{port}", url, env or {})
+        url = f"http://{LOOPBACK}:{free_port()}"
+        serve = _start_serve(ours, url, env or {})
         stack.callback(_stop, serve)
         broker.start()
-        _make_topics(folder, broker.bootstrap_servers, deadline)
+        _make_topics(ours, deadline)
         _await_ready(url, serve, folder / LOG_FILE, deadline)
         assert broker.pid is not None
-        yield Stack(folder, broker.bootstrap_servers, url, {BROKER: broker.pid, SERVE: serve.pid})
+        yield Stack(ours, url, {BROKER: broker.pid, SERVE: serve.pid})
+
+
+def _own(settings: Settings, folder: Path, broker_port: int) -> Settings:
+    """These settings, on a folder and a Kafka of its own."""
+    kafka = {"bootstrap.servers": f"{LOOPBACK}:{broker_port}"}
+    return settings.model_copy(update={"data_dir": folder, "kafka": kafka, "topic_prefix": ""})
 
 
 @contextmanager
@@ -94,20 +102,19 @@ def _ended_by_sigterm() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _start_serve(folder: Path, bootstrap_servers: str, url: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+def _start_serve(settings: Settings, url: str, env: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HM_") or name.startswith(_KEPT)}
     ours = {
-        **os.environ,
-        "HM_KAFKA__BOOTSTRAP_SERVERS": bootstrap_servers,
-        "HM_DATA_DIR": str(folder),
+        "HM_KAFKA__BOOTSTRAP_SERVERS": settings.bootstrap_servers,
+        "HM_DATA_DIR": str(settings.data_dir),
         "HM_HTTP__HOST": LOOPBACK,
         "HM_HTTP__PORT": url.rpartition(":")[2],
-        **env,
     }
-    with (folder / LOG_FILE).open("wb") as log:
+    with (settings.data_dir / LOG_FILE).open("wb") as log:
         return subprocess.Popen(
             # Its own process group: Ctrl-C is for us, who stop it before its broker.
             dies_with_parent(hm("serve"), signal.SIGTERM),
-            env=ours,
+            env={**kept, **ours, **env},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -115,10 +122,9 @@ def _start_serve(folder: Path, bootstrap_servers: str, url: str, env: Mapping[st
         )
 
 
-def _make_topics(folder: Path, bootstrap_servers: str, deadline: float) -> None:
+def _make_topics(settings: Settings, deadline: float) -> None:
     from hybrid_memory.runtime.topics import apply_topics
 
-    settings = load_settings(data_dir=folder, kafka={"bootstrap.servers": bootstrap_servers})
     end = time.monotonic() + deadline
     while True:
         try:

@@ -56,9 +56,9 @@ class EmbedderSettings(_Section):
     kind: Literal["sentence-transformers", "hash"] = "sentence-transformers"
     model: str = "all-MiniLM-L6-v2"
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    batch_size: Annotated[int, Field(ge=1)] = 64
+    batch_size: Annotated[int, Field(ge=1)] = 32
     threads: Annotated[int, Field(ge=0)] = 0
-    """Threads of one embedding; 0 leaves it to torch."""
+    """How many batches are embedded side by side, a core each; 0: as many as there are cores."""
 
 
 class LogSettings(_Section):
