@@ -25,6 +25,7 @@ def to_payload(point: Point) -> dict[str, Any]:
         "generation": point.generation,
         "source": point.source,
         "condition": point.condition,
+        "since": point.since,
         "stale": [list(fact) for fact in point.stale] or None,
     }
     if point.memory is None:
@@ -57,6 +58,7 @@ def from_payload(payload: Mapping[str, Any]) -> Point:
         source=payload["source"],
         provenance=None if provenance is None else Provenance.model_validate(provenance),
         condition=payload.get("condition"),
+        since=payload["since"],
         stale=tuple((seq, generation) for seq, generation in payload.get("stale", ())),
     )
 

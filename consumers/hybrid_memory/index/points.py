@@ -18,7 +18,8 @@ class Point:
     `memory` is the whole record, so that it can be appended again without reading the log. `generation` and
     `source` are the order rule's: of the classifiers for *this* seq. `provenance` tells where the classifiers came
     from, which may be an earlier version of the memory with the same text. `appended_at` is in milliseconds.
-    `condition` is the `hm-if-seq` of the record that made this version. `stale` are the facts (seq, generation)
+    `condition` is the `hm-if-seq` of the record that made this version, and `since` the seq from which the memory has
+    said what it says, the same in every version since. `stale` are the facts (seq, generation)
     that this version made obsolete: remembered until the next, so that a crash cannot forget to answer them.
     """
 
@@ -33,6 +34,7 @@ class Point:
     source: Source = "rules"
     provenance: Provenance | None = None
     condition: int | None = None
+    since: int = 0
     stale: tuple[tuple[int, int], ...] = ()
 
     @property

@@ -150,7 +150,7 @@ class _Batch:
         if isinstance(record, Fact):
             self._apply_fact(record, point)
         elif isinstance(record, Unreadable):
-            self._refuse(record, point, mend=point is not None and point.live)
+            self._refuse(record, point, mend=True)
         else:
             self._apply_write(record, point)
 
@@ -168,16 +168,16 @@ class _Batch:
             self._put(self._version(record, point), point, record.answered)
             if self._owed.get(record.key, -1) <= (record.seq if record.if_seq is None else record.if_seq):
                 self._owed.pop(record.key, None)
-            if self._after[record.key].memory != _memory(record):
+            if not record.answered and _must_be_answered(record, self._after[record.key]):
                 self._owed[record.key] = record.seq
 
     def _see_again(self, record: Write, point: Point) -> None:
         """A record that was folded before; the crash may have come before its answers."""
         if record.seq < point.seq:
-            self._refuse(record, point, mend=False)
+            self._refuse(record, point, mend=point.memory != _memory(record))
         elif not record.answered:
             self._supersede(point.key, point.stale)
-            if point.memory != _memory(record):
+            if _must_be_answered(record, point):
                 self._owed[point.key] = record.seq
 
     def _refuse(self, record: Write | Unreadable, point: Point | None, mend: bool) -> None:
@@ -185,7 +185,7 @@ class _Batch:
         if point is None or record.answered:
             return
         if record.seq < point.seq:
-            mend = point.condition is not None and point.condition < record.seq
+            mend = mend and point.condition is not None and point.condition < record.seq
         if mend:
             self._owed[record.key] = max(record.seq, self._owed.get(record.key, record.seq))
 
@@ -276,7 +276,9 @@ class _Batch:
             stale.append(point.fact)
         if not answered:
             self._supersede(version.key, stale)
-        self._after[version.key] = replace(version, stale=tuple(dict.fromkeys(stale)))
+        same = point is not None and point.memory == version.memory
+        since = point.since if point is not None and same else version.seq
+        self._after[version.key] = replace(version, since=since, stale=tuple(dict.fromkeys(stale)))
 
     def _supersede(self, key: str, facts: Iterable[tuple[int, int]]) -> None:
         for seq, generation in facts:
@@ -295,6 +297,17 @@ def _must_not_stand(record: Write, point: Point) -> bool:
         return point.seq > record.if_seq and point.memory != _memory(record)
     event, shown = record.event, point.memory
     return isinstance(event, Memory) and shown is not None and event.has_derived_id and not event.same_text(shown)
+
+
+def _must_be_answered(record: Write, version: Point) -> bool:
+    """Whether the record that made this version would not make it again over all that compaction may leave.
+
+    It gave up its classifiers to pinned ones; or its condition failed and it was only taken because it said the same,
+    but not the same as every version that its condition did not know of.
+    """
+    if version.memory != _memory(record):
+        return True
+    return version.condition is not None and version.condition < version.since < version.seq
 
 
 def _keeps_pin(event: Memory, point: Point | None) -> bool:

@@ -53,11 +53,11 @@ def life(seed: int, count: int) -> list[NewRecord]:
 
 
 def points(store: VectorStore) -> dict[str, StoredPoint]:
-    """All live points; which facts were answered is bookkeeping."""
+    """All live points; what they remember of the way there is bookkeeping."""
     found, mark = store.scroll(1000)
     assert mark is None
     return {
-        stored.point.key: replace(stored, point=replace(stored.point, stale=()))
+        stored.point.key: replace(stored, point=replace(stored.point, stale=(), since=0))
         for stored in found
         if stored.point.live
     }

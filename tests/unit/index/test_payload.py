@@ -87,7 +87,8 @@ def test_a_payload_can_be_filtered_on(point: Point) -> None:
 
 def test_a_tombstone_holds_nothing_of_the_memory() -> None:
     payload = to_payload(Point(key="ann/m1", seq=3, appended_at=5, memory=None, state="deleted"))
-    assert set(payload) == {"key", "user_id", "state", "seq", "appended_at", "generation", "source", "deleted_at"}
+    order = {"key", "user_id", "state", "seq", "since", "appended_at", "generation", "source"}
+    assert set(payload) == {*order, "deleted_at"}
 
 
 @pytest.mark.parametrize("field", ["key", "seq", "state"])

@@ -69,7 +69,12 @@ def superseded(seq: int, generation: int) -> FactSuperseded:
         pytest.param([Write(5, 0, memory("b"), if_seq=3)], "b", [], id="a condition that holds"),
         pytest.param([Write(5, 0, memory("b"), if_seq=2)], "a", [Mend(memory("a"), 5)], id="a condition that fails"),
         pytest.param([Write(5, 0, GONE, if_seq=2)], "a", [Mend(memory("a"), 5)], id="a delete whose condition fails"),
-        pytest.param([Write(5, 0, memory("a"), if_seq=2)], "a", [], id="what is said already needs no condition"),
+        pytest.param(
+            [Write(5, 0, memory("a"), if_seq=2)],
+            "a",
+            [Mend(memory("a"), 5)],
+            id="what is said already is taken, and said once more under a condition that holds",
+        ),
         pytest.param([Unreadable(5, KEY)], "a", [Mend(memory("a"), 5)], id="poison over a live memory"),
         pytest.param([Unreadable(5, KEY), Write(6, 0, memory("b"))], "b", [], id="poison that a later record hides"),
         pytest.param(
@@ -102,7 +107,19 @@ def test_a_condition_fails_over_a_tombstone_too_and_the_delete_is_said_again() -
 
 def test_poison_where_nothing_is_needs_no_answer() -> None:
     assert run([], [Unreadable(5, KEY)]) == ({}, [])
-    assert run([Write(4, 0, GONE)], [Unreadable(5, KEY)])[1] == []
+
+
+def test_poison_over_a_tombstone_is_answered_or_compaction_would_forget_the_delete() -> None:
+    points, answers = run([Write(3, 0, memory("a")), Write(4, 0, GONE)], [Unreadable(5, KEY)])
+    assert not points[KEY].live
+    assert answers == [Mend(GONE, 5)]
+
+
+def test_two_sinks_that_answer_the_same_come_to_rest() -> None:
+    before: list[Input] = [Write(3, 0, memory("a")), Unreadable(4, KEY)]
+    points, answers = run(before, [Write(5, 0, memory("a"), if_seq=4), Write(6, 0, memory("a"), if_seq=4)])
+    assert points[KEY].seq == 6
+    assert answers == []
 
 
 def test_adding_a_text_again_does_not_undo_its_edit() -> None:

@@ -132,8 +132,8 @@ def machine_fact(memory: Memory, seq: int, generation: int, source: str, word: s
 
 
 def view(index: Index) -> dict[str, Point]:
-    """What the index shows; which facts were answered is bookkeeping."""
-    return {key: replace(point, stale=()) for key, point in index.items() if point.live}
+    """What the index shows; what it remembers of the way there is bookkeeping."""
+    return {key: replace(point, stale=(), since=0) for key, point in index.items() if point.live}
 
 
 memories = st.builds(
