@@ -26,14 +26,15 @@ Story = Callable[[Plan], Awaitable[None]]
 def run_on_a_system(story: Story) -> bool:
     """Start everything, run `story` beside it, stop everything; whether the story ran to its end.
 
-    It does not where a signal asks to stop. No process and no file stays behind. From the main thread.
+    It does not where a signal asks to stop. No process and no file stays behind. From the main thread of a program
+    that does nothing else: its environment is changed.
 
     Raises:
         Refusal, GaveUp: a process would not start, or kept dying.
         Exception: whatever `story` raises.
     """
-    _forget_settings()
     with _temporary_folder() as folder, (folder / "processes.log").open("a", encoding="utf-8") as log:
+        _set_environment(folder)
         plan = make_plan(load_settings(data_dir=folder, http={"port": 0}))
         return asyncio.run(_run(plan, story, _lines_to(log)))
 
@@ -78,9 +79,10 @@ def _ignore_signals() -> None:
         signal.signal(sign, signal.SIG_IGN)
 
 
-def _forget_settings() -> None:
+def _set_environment(folder: Path) -> None:
     for name in [name for name in os.environ if name.startswith("HM_") and not name.startswith(_KEPT)]:
         del os.environ[name]
+    os.environ["TMPDIR"] = str(folder)  # torch leaves a cache there
 
 
 def _lines_to(log: TextIO) -> WriteLine:
