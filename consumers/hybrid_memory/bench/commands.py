@@ -1,0 +1,43 @@
+"""`hm bench`."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Name(StrEnum):
+    """What can be measured."""
+
+    ONE = "one"
+    SEARCH = "search"
+    MEMORY = "memory"
+    CLIENTS = "clients"
+    BATCHES = "batches"
+    BULK = "bulk"
+
+
+def bench(
+    texts: Annotated[
+        Path | None, typer.Option(help="Texts to store: one a line, or CSV or JSON with `text`. Default: made up.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the result as JSON to this file too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+    sizes: Annotated[str, typer.Option(help="Sizes of the index, in memories.")] = "1000,10000",
+    full: Annotated[bool, typer.Option("--full", help="With 100,000 memories too; some minutes more.")] = False,
+    only: Annotated[list[Name] | None, typer.Option(help="Measure this alone; may be given again.")] = None,
+    samples: Annotated[int, typer.Option(min=1, max=10_000, help="How often a single thing is measured.")] = 200,
+    seed: Annotated[int, typer.Option(help="For all that is drawn by lot.")] = 7,
+) -> None:
+    """Measure the main path on a throw-away system: a real Kafka and a real `hm serve`, started for it.
+
+    Ends with 0 also where a target is missed: it measures, and says so.
+
+    Example: hm bench --only search --sizes 1000,10000
+    """
+    from hybrid_memory.bench.run import run
+    from hybrid_memory.bench.sizes import parse_sizes
+
+    wanted = parse_sizes(sizes, full)
+    run(texts, out, wanted, [name.value for name in only or []], samples, seed, as_json)

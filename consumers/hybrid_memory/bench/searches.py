@@ -1,0 +1,52 @@
+"""Searching, beside embedding the query alone; and what each process holds in memory meanwhile."""
+
+import random
+import time
+
+from hybrid_memory.bench.figures import Figure, Target, at_most, at_most_times, milliseconds, times
+from hybrid_memory.bench.texts import questions
+from hybrid_memory.bench.work import USERS, Work, user
+
+ALONE = "embedder alone"
+_LARGE = 100_000
+_MB = 1_000_000
+
+
+def search(work: Work) -> list[Figure]:
+    """One search at a time over HTTP, with and without classifiers, each in turn with the embedder alone."""
+    rng = random.Random(work.seed)
+    taken: dict[str, list[float]] = {"alone": [], "with": [], "without": []}
+    with work.shown.step(f"searches in {work.stored:,} memories", work.samples) as advance:
+        for question in questions(work.texts, work.samples, work.seed + work.stored):
+            body: dict[str, object] = {"user_id": user(rng.randrange(USERS)), "context": question}
+            taken["alone"].append(work.alone.seconds([question]))
+            taken["with"].append(_timed(work, body))
+            taken["without"].append(_timed(work, {**body, "use_classifiers": False}))
+            advance(1)
+    reference = milliseconds(taken["alone"], 0.5)
+    target = at_most_times(reference, 1.5)
+    return [
+        times(f"search {kind} classifiers", work.stored, taken[kind], ALONE, reference, target)
+        for kind in ("with", "without")
+    ]
+
+
+def memory(work: Work) -> list[Figure]:
+    """The resident memory of each process."""
+    import psutil
+
+    figures = []
+    for name, pid in work.stack.pids.items():
+        held = psutil.Process(pid).memory_info().rss / _MB
+        figures.append(Figure(f"memory of {name}", work.stored, held, "MB", target=_most(name, work)))
+    return figures
+
+
+def _most(name: str, work: Work) -> Target | None:
+    return at_most(2000, "MB") if name == "serve" and work.stored >= _LARGE else None
+
+
+def _timed(work: Work, body: dict[str, object]) -> float:
+    began = time.perf_counter()
+    work.api.post("/search", body)
+    return time.perf_counter() - began
