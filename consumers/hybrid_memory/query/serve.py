@@ -46,8 +46,8 @@ def _make_folder(settings: Settings) -> None:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        reason = f"folder {settings.data_dir} cannot be written ({error.strerror})"
-        raise Refusal(f"{reason}; name another with HM_DATA_DIR") from None
+        reason = f"the folder {settings.data_dir} cannot be written ({error.strerror})"
+        raise Refusal(f"{reason}; name another with --data-dir") from None
 
 
 def _bind(host: str, port: int) -> socket.socket:
@@ -59,5 +59,6 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise Refusal(f"cannot listen on {host}:{port} ({error.strerror}); choose another with HM_HTTP__PORT") from None
+        reason = f"port {port} of {host} cannot be listened on ({error.strerror})"
+        raise Refusal(f"{reason}; name another with --port") from None
     return listener

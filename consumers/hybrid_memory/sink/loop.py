@@ -27,7 +27,8 @@ from hybrid_memory.sink.vectors import EmbeddingVectoriser
 _LOG = logging.getLogger(__name__)
 _T = TypeVar("_T")
 _POLL_SECONDS = 0.2
-_LONGEST_WAIT = 5.0
+_LONGEST_WAIT = 2.0
+_ANSWER_SECONDS = 5.0
 
 
 class Stopped(Exception):  # noqa: N818
@@ -88,7 +89,7 @@ class Sink:
     def _begin(self, stack: ExitStack) -> tuple[Session, Housekeeping]:
         """Attach to the log, and make what a session needs."""
         settings, sink = self._settings, self._settings.sink
-        attached = attach(Cluster(settings), settings.topic_prefix, self._store, self._embedder)
+        attached = attach(Cluster(settings, _ANSWER_SECONDS), settings.topic_prefix, self._store, self._embedder)
         topics = attached.topics
         publisher = stack.enter_context(Publisher(settings))
         reader = LogReader(
@@ -99,7 +100,8 @@ class Sink:
         log = Log(topics.memories.topic_id, topics.memories.partitions)
         session = Session(
             topics=topics,
-            identity=attached.identity,
+            index_id=attached.identity.index_id,
+            answered=attached.answered,
             reader=reader,
             publisher=publisher,
             applier=Applier(self._store, self._vectorise, self._rules, log, settings.expect_stream),

@@ -1,6 +1,7 @@
 """Reads both topics from given positions, and knows how far it has read."""
 
 import logging
+import threading
 from collections.abc import Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -13,6 +14,7 @@ from hybrid_memory.schemas import Record
 from hybrid_memory.sink.state import LogMoved
 
 _LOG = logging.getLogger(__name__)
+_CLOSE_SECONDS = 2.0
 # librdkafka mends these by itself; it only tells.
 _PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 
@@ -25,16 +27,21 @@ class LogReader:
     """
 
     def __init__(self, settings: Settings, group: str, topics: Iterable[TopicInfo], start: Mapping[Place, int]) -> None:
+        self._away = False
         self._consumer: Consumer = make_consumer(
             settings,
             group,
-            **{"enable.partition.eof": True, "auto.offset.reset": "error", "queued.max.messages.kbytes": 16_384},
+            **{
+                "enable.partition.eof": True,
+                "auto.offset.reset": "error",
+                "queued.max.messages.kbytes": 16_384,
+                "error_cb": self._on_error,
+            },
         )
         places = [(topic.name, number) for topic in topics for number in range(topic.partitions)]
         self.positions: dict[Place, int] = {place: start.get(place, 0) for place in places}
         self._ends: dict[Place, int] = {}
         self._paused: set[Place] = set()
-        self._away = False
         self._consumer.assign([TopicPartition(*place, start.get(place, OFFSET_BEGINNING)) for place in places])
 
     def check(self) -> None:
@@ -43,9 +50,13 @@ class LogReader:
         Raises:
             Unavailable: it is still away.
         """
-        if self._away:
+        if not self._away:
+            return
+        try:
             self.end(next(iter(self.positions)))
-            self._away = False
+        except Unavailable:
+            raise Unavailable("Kafka does not answer; reading goes on when it is back") from None
+        self._away = False
 
     def poll(self, limit: int, timeout: float) -> list[Record]:
         """The next records, at most `limit`; as soon as there is one, at the latest after `timeout` seconds.
@@ -105,8 +116,14 @@ class LogReader:
             _LOG.debug("the watermark was not published", extra={"reason": str(error)})
 
     def close(self) -> None:
-        """Let go of the connection."""
-        self._consumer.close()
+        """Let go of the connection. Waits a moment for a last commit, and no longer: Kafka may be away."""
+        closing = threading.Thread(target=self._consumer.close, name="reader-close", daemon=True)
+        closing.start()
+        closing.join(_CLOSE_SECONDS)
+
+    def _on_error(self, error: KafkaError) -> None:
+        """Called within `poll` when all brokers are away, and for faults that concern no partition."""
+        self._away = self._away or error.code() in _PASSING
 
     def _is_record(self, message: Message) -> bool:
         place = (message.topic() or "", message.partition() or 0)
@@ -118,7 +135,6 @@ class LogReader:
             self._ends[place] = self.positions[place] = max(self.positions[place], message.offset() or 0)
             return False
         if error.code() in _PASSING:
-            _LOG.warning("Kafka is away; reading goes on when it is back", extra={"reason": error.str()})
             self._away = True
             return False
         raise LogMoved(f"{place[0]}/{place[1]} cannot be read: {error.str()}")
