@@ -66,7 +66,7 @@ def make_router(
     return router
 
 
-def _trace(request: Request) -> Trace:
+async def _trace(request: Request) -> Trace:  # not in a thread: that costs more than it does
     return Trace(request.headers.get("traceparent"), request.headers.get("tracestate"))
 
 
