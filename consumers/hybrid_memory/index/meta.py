@@ -15,7 +15,6 @@ def identity_to_json(identity: Identity) -> str:
             "embedder": identity.embedder,
             "dimensions": identity.dimensions,
             "schema_version": identity.schema_version,
-            "answered": _flat(identity.answered),
         }
     )
 
@@ -24,7 +23,7 @@ def identity_from_json(text: str) -> Identity:
     """Undo :func:`identity_to_json`."""
     fields = json.loads(text)
     topics = {name: (topic_id, partitions) for name, (topic_id, partitions) in fields.pop("topics").items()}
-    return Identity(topics=topics, answered=_offsets(fields.pop("answered")), **fields)
+    return Identity(topics=topics, **fields)
 
 
 def progress_to_json(progress: Progress) -> str:

@@ -21,8 +21,7 @@ class Rejected(Exception):  # noqa: N818
 class Identity:
     """Which log, with which embedder, an index is a view of.
 
-    `topics` maps the name of each topic to its topic id and partition count. What stands before the offsets of
-    `answered` was answered by the sink of an earlier index: this one applies it in silence.
+    `topics` maps the name of each topic to its topic id and partition count.
     """
 
     index_id: str
@@ -30,7 +29,6 @@ class Identity:
     embedder: str
     dimensions: int
     schema_version: int = SCHEMA_VERSION
-    answered: Mapping[TopicPartition, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

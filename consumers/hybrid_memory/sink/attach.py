@@ -17,11 +17,16 @@ GROUP_PREFIX = "hm-sink-"
 
 @dataclass(frozen=True, slots=True)
 class Attached:
-    """A log and an index that belong together; `start` is where to read each partition from."""
+    """A log and an index that belong together.
+
+    `start` is where to read each partition from. What stands before `answered` was answered already, by the sink of
+    another index or by this one before it was restored from a copy: it is applied in silence.
+    """
 
     topics: Topics
     identity: Identity
     start: Mapping[TopicPartition, int]
+    answered: Mapping[TopicPartition, int]
     delete_retention_ms: int
 
 
@@ -36,8 +41,7 @@ def attach(cluster: Cluster, topic_prefix: str, store: VectorStore, embedder: Em
     both = {topic.name: topic for topic in (topics.memories, topics.classified)}
     identity = store.identity()
     if identity is None:
-        answered = cluster.committed(GROUP_PREFIX, both.values())
-        identity = new_identity(both, embedder.name, embedder.dimensions, answered)
+        identity = new_identity(both, embedder.name, embedder.dimensions)
         store.claim(identity)
     check_identity(identity, both, embedder.name, embedder.dimensions)
     ends = {(topic.name, number): end for topic in both.values() for number, end in cluster.ends(topic).items()}
@@ -46,7 +50,7 @@ def attach(cluster: Cluster, topic_prefix: str, store: VectorStore, embedder: Em
     check_progress(progress, ends, int(time.time() * 1000), retention)
     starts = {(topic.name, number): at for topic in both.values() for number, at in cluster.starts(topic).items()}
     start = {place: max(at, progress.positions.get(place, 0)) for place, at in starts.items()}
-    return Attached(topics, identity, start, retention)
+    return Attached(topics, identity, start, cluster.committed(GROUP_PREFIX, both.values()), retention)
 
 
 def _topics(cluster: Cluster, prefix: str) -> Topics:

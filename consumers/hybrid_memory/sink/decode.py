@@ -28,19 +28,23 @@ class Dead:
     failure: Failure
 
 
-def read_memory(record: Record, partitions: int, answered: bool) -> tuple[Write | Unreadable | None, Dead | None]:
+def read_memory(
+    record: Record, partitions: int, answered: bool = False, whole_since: int = 0
+) -> tuple[Write | Unreadable | None, Dead | None]:
     """A record of `memories`: what to fold, if anything, and the dead letter, if it is one."""
     try:
         event = decode_memory(record)
         _check_partition(event.key, record, partitions)
-        return Write(record.offset, record.timestamp, event, if_seq(record), answered), None
+        return Write(record.offset, record.timestamp, event, if_seq(record), whole_since, answered), None
     except DecodeError as error:
         key = _memory_key(record, partitions)
         unreadable = Unreadable(record.offset, key, answered) if key else None
         return unreadable, None if answered else Dead(record, failure(error.error_class, error))
 
 
-def read_fact(record: Record, partitions: int, topic_id: str, answered: bool) -> tuple[Fact | None, Dead | None]:
+def read_fact(
+    record: Record, partitions: int, topic_id: str, answered: bool = False
+) -> tuple[Fact | None, Dead | None]:
     """A record of `memories.classified`: the fact, unless it is a null, and the dead letter, if it is one."""
     try:
         event = decode_fact(record)

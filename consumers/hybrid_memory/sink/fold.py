@@ -58,12 +58,17 @@ class Log:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """A record of `memories` that could be read. `seq` is its offset, `at` its append time (ms)."""
+    """A record of `memories` that could be read. `seq` is its offset, `at` its append time (ms).
+
+    No record of its partition is missing from `whole_since` up to it: what compaction took away before that may have
+    changed the memory, so nothing is concluded from an older point.
+    """
 
     seq: int
     at: int
     event: MemoryEvent
     if_seq: int | None = None
+    whole_since: int = 0
     answered: bool = False
 
     @property
@@ -193,8 +198,7 @@ class _Batch:
         event = record.event
         if isinstance(event, MemoryDeleted):
             return Point(record.key, record.seq, record.at, None, "deleted", condition=record.if_seq)
-        if not record.answered and _keeps_pin(event, point):
-            assert point is not None
+        if point is not None and _keeps_pin(record, point):
             assert point.memory is not None
             event = event.model_copy(update={"classifiers": point.memory.classifiers, "pinned": True})
         labels = self._rules.classify(event.text)
@@ -295,7 +299,7 @@ def _must_not_stand(record: Write, point: Point) -> bool:
         return False
     if record.if_seq is not None:
         return point.seq > record.if_seq and point.memory != _memory(record)
-    event, shown = record.event, point.memory
+    event, shown = record.event, _shown_just_before(record, point)
     return isinstance(event, Memory) and shown is not None and event.has_derived_id and not event.same_text(shown)
 
 
@@ -310,9 +314,16 @@ def _must_be_answered(record: Write, version: Point) -> bool:
     return version.condition is not None and version.condition < version.since < version.seq
 
 
-def _keeps_pin(event: Memory, point: Point | None) -> bool:
-    previous = point.memory if point is not None else None
-    return event.classifiers is None and previous is not None and previous.pinned and event.same_text(previous)
+def _keeps_pin(record: Write, point: Point) -> bool:
+    event, shown = record.event, _shown_just_before(record, point)
+    if not isinstance(event, Memory) or shown is None or record.answered:
+        return False
+    return event.classifiers is None and shown.pinned and event.same_text(shown)
+
+
+def _shown_just_before(record: Write, point: Point) -> Memory | None:
+    """The memory as it was when the record was appended, or None where that cannot be known."""
+    return point.memory if point.seq >= record.whole_since else None
 
 
 def _keeps_llm(event: Memory, point: Point) -> bool:

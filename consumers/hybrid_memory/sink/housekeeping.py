@@ -44,7 +44,7 @@ class Housekeeping:
         if session.caught_up:
             self.store.advance(Progress({}, now_ms))
         for topic, lag in session.reader.lag().items():
-            session.metrics.lag.labels(f"hm-sink-{session.identity.index_id}", topic).set(lag)
+            session.metrics.lag.labels(f"hm-sink-{session.index_id}", topic).set(lag)
 
     def _expire(self, session: Session, now_ms: int) -> None:
         """Append the delete of what expired a while ago, unless something newer is said of it meanwhile."""

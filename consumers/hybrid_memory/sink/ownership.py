@@ -12,12 +12,10 @@ MEND = "build it anew from the log with: hm index reset"
 _MARGIN = 0.9
 
 
-def new_identity(
-    topics: Mapping[str, TopicInfo], embedder: str, dimensions: int, answered: Mapping[TopicPartition, int]
-) -> Identity:
+def new_identity(topics: Mapping[str, TopicInfo], embedder: str, dimensions: int) -> Identity:
     """The identity of a new index of this log."""
     known = {name: (topic.topic_id, topic.partitions) for name, topic in topics.items()}
-    return Identity(str(uuid.uuid4()), known, embedder, dimensions, answered=answered)
+    return Identity(str(uuid.uuid4()), known, embedder, dimensions)
 
 
 def check_identity(identity: Identity, topics: Mapping[str, TopicInfo], embedder: str, dimensions: int) -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from hybrid_memory.index.store import Identity, Progress, TopicPartition, VectorStore
+from hybrid_memory.index.store import Progress, TopicPartition, VectorStore
 from hybrid_memory.runtime.deadletters import Brake, dead_letter
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.metrics import Metrics
@@ -52,7 +52,8 @@ class Session:
     """Follows both topics into one index, a batch a step."""
 
     topics: Topics
-    identity: Identity
+    index_id: str
+    answered: Mapping[TopicPartition, int]
     reader: LogReader
     publisher: Publisher
     applier: Applier
@@ -62,6 +63,7 @@ class Session:
     applied: Applied
     batch_size: int
     topic_prefix: str
+    _whole: dict[int, tuple[int, int]] = field(default_factory=dict)
     _held: HoldBack = field(default_factory=HoldBack)
     _pending: _Batch | None = None
     _moved: dict[TopicPartition, int] = field(default_factory=dict)
@@ -90,7 +92,7 @@ class Session:
     @property
     def silent(self) -> bool:
         """Whether records that another index's sink has answered are still being applied."""
-        return any(self._moved.get(place, 0) < offset for place, offset in self.identity.answered.items())
+        return any(self._moved.get(place, 0) < offset for place, offset in self.answered.items())
 
     @property
     def caught_up(self) -> bool:
@@ -119,7 +121,8 @@ class Session:
         batch.complete = True
 
     def _take_memory(self, record: Record, batch: _Batch) -> None:
-        item, dead = read_memory(record, self.topics.memories.partitions, self._was_answered(record))
+        whole, answered = self._whole_since(record), self._was_answered(record)
+        item, dead = read_memory(record, self.topics.memories.partitions, answered, whole)
         if item is not None:
             batch.add(item, record)
         if dead is not None:
@@ -150,8 +153,15 @@ class Session:
                 )
                 batch.dead.append(Dead(held.record, failure("policy", reason)))
 
+    def _whole_since(self, record: Record) -> int:
+        """The offset from which, up to this record, no record of its partition is missing."""
+        since, expected = self._whole.get(record.partition, (0, record.offset))
+        since = since if record.offset == expected else record.offset
+        self._whole[record.partition] = (since, record.offset + 1)
+        return since
+
     def _was_answered(self, record: Record) -> bool:
-        return record.offset < self.identity.answered.get((record.topic, record.partition), 0)
+        return record.offset < self.answered.get((record.topic, record.partition), 0)
 
     # write, answer
 

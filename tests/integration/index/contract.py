@@ -19,7 +19,6 @@ IDENTITY = Identity(
     topics={"memories": ("topic-a", 6), "memories.classified": ("topic-b", 6)},
     embedder="hash",
     dimensions=DIMENSIONS,
-    answered={("memories", 3): 9},
 )
 
 

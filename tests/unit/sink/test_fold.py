@@ -146,6 +146,17 @@ def test_pinned_classifiers_outlive_an_update_of_the_same_text() -> None:
     assert answers == [Mend(kept, 4)]
 
 
+def test_over_a_gap_nothing_is_concluded_from_an_older_point() -> None:
+    pinned = memory("tea", classifiers=("mine",), pinned=True)
+    points, answers = run([Write(3, 0, pinned)], [Write(9, 0, memory("tea"), whole_since=8)])
+    assert points[KEY].memory == memory("tea")
+    added = memory("tea", memory_id=None)
+    edited = added.model_copy(update={"text": "coffee"})
+    points, more = run([Write(3, 0, edited)], [Write(9, 0, added, whole_since=8)])
+    assert points[added.key].memory == added
+    assert answers == more == []
+
+
 @pytest.mark.parametrize("update", [memory("coffee"), memory("tea", classifiers=("new",))])
 def test_pinned_classifiers_yield_to_another_text_and_to_the_caller(update: Memory) -> None:
     points, answers = run([Write(3, 0, memory("tea", classifiers=("mine",), pinned=True))], [Write(4, 0, update)])

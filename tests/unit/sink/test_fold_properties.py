@@ -58,9 +58,10 @@ class Sink:
     index: Index = field(default_factory=dict)
     memories: int = 0
     facts: int = 0
+    whole_since: int = 0
 
     def copy(self) -> "Sink":
-        return Sink(dict(self.index), self.memories, self.facts)
+        return Sink(dict(self.index), self.memories, self.facts, self.whole_since)
 
 
 @dataclass
@@ -78,9 +79,14 @@ class World:
     def step(self, sink: Sink, count: int, fact_count: int, crash: int | None = None, answered: bool = False) -> None:
         """One batch of a sink. `crash` n: it dies after the index was written and n answers were given."""
         end = min(sink.memories + count, len(self.memories))
-        batch: list[Input] = [
-            replace(record, answered=answered) for record in self.memories[sink.memories : end] if record is not None
-        ]
+        batch: list[Input] = []
+        for offset in range(sink.memories, end):
+            record = self.memories[offset]
+            if record is None:
+                sink.whole_since = offset + 1
+            else:
+                read = replace(record, answered=answered)
+                batch.append(replace(read, whole_since=sink.whole_since) if isinstance(read, Write) else read)
         fact_end = sink.facts
         while fact_end < min(sink.facts + fact_count, len(self.facts)):
             fact = self.facts[fact_end]
@@ -244,12 +250,15 @@ def test_at_rest_log_index_and_rebuild_agree(moves: list[tuple], data: st.DataOb
     counts = {(point.key, *point.fact) for point in sink.index.values() if point.fact}
     assert {(f.memory.key, f.seq, f.generation) for f in left if isinstance(f, MemoryClassified)} <= counts
 
-    # A sink that was away while the log was compacted, and still answers, changes no memory.
+    # One that is restored from a copy goes on from there, in silence over what was answered.
+    restored, last = late.copy(), {key: point.memory for key, point in view(sink.index).items()}
+    while restored.memories < len(world.memories) or restored.facts < len(world.facts):
+        compacted.step(restored, data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5)), answered=True)
+    assert view(restored.index) == view(sink.index)
+
+    # A sink that was away while the log was compacted, and then answers too, changes no memory.
     compacted.drain([late])
-    if not stream:
-        assert {key: point.memory for key, point in view(late.index).items()} == {
-            key: point.memory for key, point in view(sink.index).items()
-        }
+    assert {key: point.memory for key, point in view(late.index).items()} == last
 
 
 def shown(point: Point) -> tuple[Memory | None, tuple[str, ...]]:
