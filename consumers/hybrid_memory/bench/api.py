@@ -51,8 +51,15 @@ class Api:
 
     def _call(self, method: str, path: str, body: bytes | None) -> tuple[int, Any]:
         try:
-            self._connection.request(method, path, body, {"content-type": "application/json"} if body else {})
-            response = self._connection.getresponse()
-            return response.status, json.loads(response.read())
+            try:
+                return self._once(method, path, body)
+            except ConnectionError:  # closed by the service, which keeps an idle connection for seconds only
+                self._connection.close()
+                return self._once(method, path, body)
         except (OSError, http.client.HTTPException, ValueError) as error:
             raise Refusal(f"the service did not answer {method} {path}: {error or type(error).__name__}") from None
+
+    def _once(self, method: str, path: str, body: bytes | None) -> tuple[int, Any]:
+        self._connection.request(method, path, body, {"content-type": "application/json"} if body else {})
+        response = self._connection.getresponse()
+        return response.status, json.loads(response.read())

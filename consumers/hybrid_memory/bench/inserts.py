@@ -16,7 +16,7 @@ _SEED_CLIENTS = 52.0
 _SEED_BATCHES = 151.0
 CLIENTS = 32
 BATCH = 100
-_ROUNDS = 5
+_ROUNDS = 3
 # How many times the samples of a single thing.
 _BULK_TIMES = 15
 _CLIENT_TIMES = 5
