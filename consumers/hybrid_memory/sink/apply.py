@@ -10,7 +10,8 @@ from hybrid_memory.index.points import Point, StoredPoint
 from hybrid_memory.index.store import Rejected, VectorStore
 from hybrid_memory.runtime.deadletters import Failure
 from hybrid_memory.sink.decode import failure
-from hybrid_memory.sink.fold import Answer, Fact, Input, Log, Rules, Unreadable, fold
+from hybrid_memory.sink.fold import fold
+from hybrid_memory.sink.terms import Answer, Fact, Input, Log, Rules, Unreadable
 from hybrid_memory.sink.vectors import Vectoriser
 
 _LOG = logging.getLogger(__name__)

@@ -15,7 +15,7 @@ from hybrid_memory.schemas import (
     partition_of,
     split_memory_key,
 )
-from hybrid_memory.sink.fold import Fact, Unreadable, Write
+from hybrid_memory.sink.terms import Fact, Unreadable, Write
 
 STAGE = "sink"
 

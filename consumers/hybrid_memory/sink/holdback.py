@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hybrid_memory.schemas import Record
-from hybrid_memory.sink.fold import Fact
+from hybrid_memory.sink.terms import Fact
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,11 +17,11 @@ from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
 from hybrid_memory.sink.attach import attach
-from hybrid_memory.sink.fold import Log, Rules
 from hybrid_memory.sink.housekeeping import Housekeeping
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.session import Session
 from hybrid_memory.sink.state import Braked, LogMoved, SinkState, StateName
+from hybrid_memory.sink.terms import Log, Rules
 from hybrid_memory.sink.vectors import EmbeddingVectoriser
 
 _LOG = logging.getLogger(__name__)

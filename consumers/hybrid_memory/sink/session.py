@@ -14,10 +14,10 @@ from hybrid_memory.schemas import DecodeError, NewRecord, Record, encode_fact, e
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
 from hybrid_memory.sink.decode import Dead, failure, read_fact, read_memory
-from hybrid_memory.sink.fold import Answer, Fact, Input, Mend
 from hybrid_memory.sink.holdback import Held, HoldBack
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.state import Braked
+from hybrid_memory.sink.terms import Answer, Fact, Input, Mend
 
 SOURCE = "urn:hybrid-memory:sink"
 STAGE = "sink"

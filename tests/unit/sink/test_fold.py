@@ -14,7 +14,8 @@ from hybrid_memory.schemas import (
     MemoryDeleted,
     Position,
 )
-from hybrid_memory.sink.fold import Answer, Fact, Input, Labels, Log, Mend, Unreadable, Write, fold
+from hybrid_memory.sink.fold import fold
+from hybrid_memory.sink.terms import Answer, Fact, Input, Labels, Log, Mend, Unreadable, Write
 
 KEY = "ann/m"
 GONE = MemoryDeleted(user_id="ann", memory_id="m")

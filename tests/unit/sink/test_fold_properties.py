@@ -23,7 +23,8 @@ from hybrid_memory.schemas import (
     derive_memory_id,
     memory_key,
 )
-from hybrid_memory.sink.fold import Fact, Input, Log, Mend, Unreadable, Write, fold
+from hybrid_memory.sink.fold import fold
+from hybrid_memory.sink.terms import Fact, Input, Log, Mend, Unreadable, Write
 
 USER = "u"
 TEXTS = ("tea", "Tea", "milk")
