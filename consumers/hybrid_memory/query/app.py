@@ -30,7 +30,7 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics) -> FastAPI:
         engine.stop()
         writer.close()
 
-    app = FastAPI(title="Hybrid memory", version=version("hybrid-memory"), lifespan=lifespan)
+    app = FastAPI(title="Hybrid memory", version=version("hybrid-memory"), lifespan=lifespan, redirect_slashes=False)
     install_problems(app)
     app.include_router(
         make_write_router(
