@@ -83,7 +83,8 @@ class Supervisor:
             code = await running.wait()
             del self._running[child.name]
             if code == REFUSED:
-                raise Refusal(running.last_lines[-1] if running.last_lines else f"{child.name} refused to start")
+                sentence = running.last_lines[-1] if running.last_lines else f"{child.name} refused to start"
+                raise Refusal(sentence.removeprefix("hm: "))
             delay = backoff.after_death(running.lived)
             if delay is None:
                 raise GaveUp(_obituary(running, code, backoff.deaths))
