@@ -63,6 +63,7 @@ class SentenceEmbedder(Embedder):
         matrix = np.empty((len(texts), self.dimensions), dtype=np.float32)
         most = max(1, min(self._batch_size, -(-len(texts) // self._workers)))
         found = list(batches([len(text) for text in texts], most, _BATCH_CHARACTERS))
+        found.reverse()  # the longest first, so that all workers end together
         run = map if len(found) == 1 else self._pool.map  # a query goes ahead of what waits for the pool
         for batch, vectors in zip(
             found, run(self._forward, [[texts[at] for at in batch] for batch in found]), strict=True
