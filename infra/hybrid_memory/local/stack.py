@@ -6,8 +6,6 @@ import subprocess
 import tempfile
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from hybrid_memory.local.broker import Broker
 from hybrid_memory.local.download import Progress
 from hybrid_memory.local.mortal import dies_with_parent
 from hybrid_memory.local.ports import LOOPBACK, free_port
+from hybrid_memory.local.readiness import not_ready
 from hybrid_memory.local.up_plan import BROKER, SERVE, hm
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import Settings
@@ -138,20 +137,12 @@ def _make_topics(settings: Settings, deadline: float) -> None:
 
 def _await_ready(url: str, serve: "subprocess.Popen[bytes]", log: Path, deadline: float) -> None:
     end = time.monotonic() + deadline
-    while not _is_ready(url):
+    while not_ready(url) is not None:
         if serve.poll() is not None:
             raise Refusal(f"hm serve ended with code {serve.returncode}: {_last_line(log)}")
         if time.monotonic() > end:
             raise Refusal(f"hm serve was not ready within {deadline:.0f} s; it last said: {_last_line(log)}")
         time.sleep(_POLL_SECONDS)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{url}/readyz", timeout=2) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
 
 
 def _stop(process: "subprocess.Popen[bytes]") -> None:
