@@ -72,8 +72,8 @@ SEARCHES: tuple[Search, ...] = (
     ),
     Search(
         title="Domain 'places'",
-        look_for="food and drink alone: the jazz club, which would come first, is left out",
-        context="Where do I like to go out at night?",
+        look_for="food and drink alone: the jazz club, another place for an evening, is left out",
+        context="Where shall we have dinner on Thursday night?",
         domain="places",
         first="noodle-bar",
         absent=("jazz club",),

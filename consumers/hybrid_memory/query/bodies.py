@@ -22,7 +22,7 @@ class SearchRequest(BaseModel):
     user_id: UserId
     context: Text = Field(description="What the memories should be about, in any words.")
     domain: Annotated[str, StringConstraints(max_length=64)] | None = Field(
-        default=None, description="`places`, `movies` or `music`; other values do not filter."
+        default=None, description="`places` (food and drink), `movies` or `music`; other values do not filter."
     )
     limit: Annotated[int, Field(ge=1, le=100)] = 10
     score_threshold: Annotated[float, Field(ge=0, le=1)] | None = Field(
@@ -47,7 +47,7 @@ class Found(BaseModel):
 
     @classmethod
     def of(cls, hit: Hit) -> "Found":
-        return cls(**_common(hit.point), score=hit.score)
+        return cls(**_common(hit.point), score=round(hit.score, 4))
 
 
 class SearchReply(BaseModel):

@@ -41,10 +41,15 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the sink, close the index, and wait for both."""
+        """End the sink, close the index, and wait for both. A model that is being loaded is not waited for."""
         self._stop.set()
-        if self._thread.is_alive():
+        if self._thread.is_alive() and self._sink is not None:
             self._thread.join(30)
+
+    @property
+    def loading(self) -> bool:
+        """Whether the model is still being loaded; nothing is open yet that would have to be closed."""
+        return self._thread.is_alive() and self._sink is None
 
     def searcher(self) -> Searcher:
         """What answers searches.

@@ -1,11 +1,14 @@
 """The wiring of `hm serve`."""
 
 import logging
+import os
 import signal
 import socket
 
 import uvicorn
 
+from hybrid_memory.index.edge_folder import lock_folder
+from hybrid_memory.index.reset import index_folder
 from hybrid_memory.query.app import create_app
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.runtime.errors import Refusal
@@ -26,6 +29,7 @@ def serve(settings: Settings) -> None:
     configure_logs(settings.log)
     _ = settings.bootstrap_servers
     _make_folder(settings)
+    lock_folder(index_folder(settings)).release()  # in use? better said now than when the model is loaded
     listener = _bind(settings.http.host, settings.http.port)
     metrics = Metrics()
     engine = Engine(settings, metrics, on_failure=lambda: setattr(server, "should_exit", True))
@@ -38,6 +42,9 @@ def serve(settings: Settings) -> None:
         signal.signal(sign, lambda *_: setattr(server, "should_exit", True))
     _LOG.info("listening", extra={"url": f"http://{settings.http.host}:{listener.getsockname()[1]}"})
     server.run(sockets=[listener])
+    if engine.loading:
+        _LOG.info("stopped while the model was being loaded")
+        os._exit(0)
     if engine.failure is not None:
         raise engine.failure
 

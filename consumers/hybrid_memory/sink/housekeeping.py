@@ -19,7 +19,7 @@ class Housekeeping:
     settings: SinkSettings
     delete_retention_ms: int
     _flushed: float = field(default_factory=time.monotonic)
-    _kept: float = field(default_factory=time.monotonic)
+    _kept: float = 0.0
 
     def tick(self, session: Session) -> None:
         """Do what is due.

@@ -7,7 +7,7 @@ from hybrid_memory.index.store import SCHEMA_VERSION, Identity, Progress, TopicP
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.kafka import TopicInfo
 
-MEND = "build it anew from the log with: hm index reset"
+MEND = "is this the right Kafka and data folder? If so, build the index anew from the log with: hm index reset"
 # Deletes that were compacted away cannot be seen any more; a tenth is left for clocks and a slow start.
 _MARGIN = 0.9
 

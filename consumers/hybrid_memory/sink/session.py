@@ -1,6 +1,7 @@
 """One session with the log. Each step does, in this order: read, decode, hold back; fold, embed and write to the
 index; send answers and dead letters; move the index's position. Whatever is cut off in the middle is done again."""
 
+import logging
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.state import Braked
 from hybrid_memory.sink.terms import Answer, Fact, Input, Mend
 
+_LOG = logging.getLogger(__name__)
 SOURCE = "urn:hybrid-memory:sink"
 STAGE = "sink"
 
@@ -206,8 +208,17 @@ class Session:
         metrics.records.labels(STAGE, "applied").inc(len(batch.inputs))
         metrics.records.labels(STAGE, "answered").inc(answered)
         for item in dead:
+            _warn(item)
             metrics.records.labels(STAGE, "dead").inc()
             metrics.dead_letters.labels(STAGE, item.failure.error_class).inc()
         for item_in, record in zip(batch.inputs, batch.records, strict=True):
             speed = "classified" if isinstance(item_in, Fact) else "instant"
+            metrics.event_age.labels(STAGE).observe(max(0.0, now - record.timestamp / 1000))
             metrics.time_to_searchable.labels(speed).observe(max(0.0, now - record.timestamp / 1000))
+
+
+def _warn(dead: Dead) -> None:
+    """The brake bounds how often this is said."""
+    record, reason = dead.record, dead.failure
+    where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}
+    _LOG.warning("a record went to the dead letters: %s", reason.message, extra={**where, "class": reason.error_class})

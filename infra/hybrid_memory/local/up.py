@@ -40,7 +40,7 @@ def run_up(settings: Settings, say: Say) -> None:
 async def _run(plan: Plan, began: float, say: Say) -> None:
     async def get_ready() -> None:
         await until_topics(plan, _Reminder(say).remind)
-        await until_ready(plan.url, _Reminder(say, f"{plan.url} is not ready yet: ").remind)
+        await until_ready(plan.url, _Reminder(say, "not ready yet: ").remind)
         say(welcome(plan, time.monotonic() - began))
 
     say(f"starting {' and '.join(child.name for child in plan.children)}; data in {plan.data_dir}")
@@ -49,13 +49,13 @@ async def _run(plan: Plan, began: float, say: Say) -> None:
 
 
 class _Reminder:
-    """Says now and then why something is still waited for."""
+    """Says why something is waited for: each new reason at once, the same one again now and then."""
 
     def __init__(self, say: Say, start: str = "") -> None:
         self._say, self._start = say, start
-        self._last = time.monotonic()
+        self._last, self._reason = 0.0, ""
 
     def remind(self, reason: str) -> None:
-        if time.monotonic() - self._last >= _REMIND_SECONDS:
-            self._last = time.monotonic()
+        if reason != self._reason or time.monotonic() - self._last >= _REMIND_SECONDS:
+            self._last, self._reason = time.monotonic(), reason
             self._say(self._start + reason)

@@ -45,7 +45,7 @@ def make_plan(settings: Settings) -> Plan:
     broker_port = None if settings.kafka.get("bootstrap.servers") else planned_port(broker_folder(data_dir))
     servers = f"{LOOPBACK}:{broker_port}" if broker_port else settings.bootstrap_servers
     env = {_BOOTSTRAP: servers, "HM_DATA_DIR": str(data_dir), "HM_HTTP__PORT": str(http_port)}
-    if settings.log.format == "auto" and sys.stdout.isatty():
+    if settings.log.format == "auto":  # their lines get a name in front: no program could read them as JSON
         env["HM_LOG__FORMAT"] = "text"
     # Started in this order, stopped in the reverse of it: the broker goes when nobody needs it any more.
     broker = (Child(BROKER, hm("broker", "run", "--port", str(broker_port)), env),) if broker_port else ()

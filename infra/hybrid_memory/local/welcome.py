@@ -1,5 +1,9 @@
 """What `hm up` says when everything is ready."""
 
+import shutil
+import sys
+from pathlib import Path
+
 from hybrid_memory.local.up_plan import Plan
 
 _HEADER = "-H 'content-type: application/json'"
@@ -22,5 +26,15 @@ Add a memory, search, list the users:
   curl {plan.url}/search {_HEADER} -d '{search}'
   curl {plan.url}/list_users
 
+Or publish to Kafka, from another terminal:
+
+  export HM_KAFKA__BOOTSTRAP_SERVERS={plan.bootstrap_servers}
+  echo '{add}' | {_hm()} publish
+
 Ctrl-C stops everything.
 """
+
+
+def _hm() -> str:
+    """How the person can call this program: its name where the shell finds it, else its path."""
+    return "hm" if shutil.which("hm") else str(Path(sys.executable).with_name("hm"))

@@ -41,7 +41,7 @@ def list_topics(bootstrap_servers: Servers = None, as_json: AsJson = False) -> N
                 "topic": name,
                 "id": "missing: hm topics apply" if info is None else info.topic_id,
                 "partitions": None if info is None else info.partitions,
-                "offsets": records,
+                "records, with gaps": records,
             }
         )
     _print(rows, as_json)

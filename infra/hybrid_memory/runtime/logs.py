@@ -12,6 +12,8 @@ from hybrid_memory.runtime.settings import LogSettings
 
 _STANDARD = {*vars(logging.LogRecord("", 0, "", 0, "", (), None)), "message", "asctime", "taskName", "color_message"}
 
+_NOISY = ("httpx", "httpcore", "urllib3", "sentence_transformers", "transformers", "uvicorn.access", "uvicorn.error")
+
 
 def _fields(record: logging.LogRecord) -> dict[str, object]:
     return {name: value for name, value in vars(record).items() if name not in _STANDARD}
@@ -52,7 +54,15 @@ def configure_logs(settings: LogSettings) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    for noisy in ("httpx", "httpcore", "urllib3", "sentence_transformers", "transformers", "uvicorn.access"):
+    for noisy in (
+        "httpx",
+        "httpcore",
+        "urllib3",
+        "sentence_transformers",
+        "transformers",
+        "uvicorn.access",
+        "uvicorn.error",
+    ):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # librdkafka tells of every connection attempt; what matters we say ourselves.
     logging.getLogger("hybrid_memory.kafka").setLevel(logging.CRITICAL if settings.level != "debug" else logging.DEBUG)

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hybrid_memory.runtime.errors import Refusal
@@ -26,6 +26,11 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _listed(value: object) -> object:
+    """A comma-separated text as its parts."""
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
 class HttpSettings(_Section):
     """The search and write API."""
 
@@ -34,7 +39,8 @@ class HttpSettings(_Section):
     max_body_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
     wait_ms: Annotated[int, Field(ge=0, le=60_000)] = 10_000
     """How long an insert waits until it is searchable, in milliseconds."""
-    cors_origins: tuple[str, ...] = ()
+    cors_origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    """Origins whose pages may call, separated by commas."""
 
 
 class SinkSettings(_Section):

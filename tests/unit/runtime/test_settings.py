@@ -21,11 +21,13 @@ def test_environment_is_read_by_section(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("HM_KAFKA__SASL_MECHANISM", "PLAIN")
     monkeypatch.setenv("HM_KAFKA__BOOTSTRAP_SERVERS", "broker:9092")
     monkeypatch.setenv("USE_CLASSIFIER_SERVICE", "true")
+    monkeypatch.setenv("HM_HTTP__CORS_ORIGINS", "https://a.example, https://b.example")
     settings = load_settings()
     assert settings.http.port == 9000
     assert settings.http.host == "127.0.0.1"
     assert settings.kafka == {"sasl.mechanism": "PLAIN", "bootstrap.servers": "broker:9092"}
     assert settings.use_classifier_service
+    assert settings.http.cors_origins == ("https://a.example", "https://b.example")
 
 
 def test_the_command_line_beats_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
