@@ -47,7 +47,7 @@ class Found(BaseModel):
 
     @classmethod
     def of(cls, hit: Hit) -> "Found":
-        return cls(**_common(hit.point), score=round(hit.score, 4))
+        return cls(**_common(hit.point), score=hit.score)
 
 
 class SearchReply(BaseModel):

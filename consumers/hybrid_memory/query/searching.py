@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.points import Point
@@ -26,7 +27,9 @@ class Searcher:
         """The user's best live memories, best first; only what reaches the threshold."""
         hits = await asyncio.to_thread(self._search, request)
         threshold = request.score_threshold or 0.0
-        return [hit for hit in hits if hit.score >= threshold]
+        # Cut by the score that is shown, so that a score which was shown can be asked for.
+        shown = [replace(hit, score=round(hit.score, 4)) for hit in hits]
+        return [hit for hit in shown if hit.score >= threshold]
 
     async def get(self, user_id: str, memory_id: str) -> Point | None:
         """A memory that is live and has not expired, or None."""

@@ -58,5 +58,5 @@ def _topics(cluster: Cluster, prefix: str) -> Topics:
     found = cluster.topics(names)
     missing = [name for name in names if name not in found]
     if missing:
-        raise Unavailable(f"topic {' and '.join(missing)} does not exist yet; make it with: hm topics apply")
+        raise Unavailable("missing topics; make them with: hm topics apply")
     return Topics(*(found[name] for name in names))
