@@ -67,6 +67,69 @@ class EmbedderSettings(_Section):
     """How many batches are embedded side by side, a core each; 0: as many as there are cores."""
 
 
+class ClassifierSettings(_Section):
+    """Who makes the better classifiers, and how."""
+
+    kind: str = Field(default="auto", pattern=r"^(auto|qwen|rules|https?://.+)$")
+    """`qwen` by transformers, `rules` alone, the URL of an OpenAI-compatible server, or `auto`: what can be had."""
+    model: str = "Qwen/Qwen2.5-0.5B-Instruct"
+    """A folder with weights, or a model hub's name for them; for a server, what it calls the model."""
+    revision: str | None = None
+    """Of the hub's weights; without it, the newest."""
+    mode: Literal["open", "taxonomy"] = "open"
+    """Short noun phrases of the model's own, or only labels of the taxonomy."""
+    taxonomy: Path | None = None
+    """A YAML file of labels; without it, the shipped one."""
+    prompt: Path | None = None
+    """A YAML file; without it, the shipped one."""
+    generation: Annotated[int, Field(ge=1, lt=2**31)] = 1
+    """Raise it with a new model, prompt or taxonomy."""
+    device: str = Field(default="auto", pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    batch_size: Annotated[int, Field(ge=0, le=65_536)] = 0
+    """Texts at once; 0: what suits the hardware."""
+    max_text_tokens: Annotated[int, Field(ge=16, le=8192)] = 512
+    """A longer text is classified by its beginning."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Cores for the model; 0: all."""
+    api_key: SecretStr | None = None
+    """For a server."""
+    concurrency: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Requests to a server at once."""
+    timeout_seconds: Annotated[float, Field(gt=0)] = 60.0
+    """For one request to a server."""
+
+
+class StreamSettings(_Section):
+    """The classifier stream."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8767
+    """Probes and metrics."""
+    group: str = Field(default="hm-classify", pattern=r"^[A-Za-z0-9._-]{1,100}$")
+    batch_size: Annotated[int, Field(ge=0, le=65_536)] = 0
+    """Records at once; 0: what suits the classifier."""
+    wait_seconds: Annotated[float, Field(gt=0, le=2)] = 0.2
+    """How long a batch that is not full waits for more."""
+    stuck_seconds: Annotated[float, Field(gt=0)] = 600.0
+    """A batch that takes longer ends the process, so that it is started anew."""
+    brake_window: Annotated[int, Field(ge=1)] = 200
+    brake_share: Annotated[float, Field(gt=0, le=1)] = 0.5
+    brake_in_a_row: Annotated[int, Field(ge=1)] = 50
+
+
+class ServiceSettings(_Section):
+    """The classifier service."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8766
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 8 * 1024 * 1024
+    gather_ms: Annotated[float, Field(ge=0, le=1000)] = 5.0
+    """How long a single text waits for others, so that they are classified together."""
+    queue_texts: Annotated[int, Field(ge=1)] = 4096
+    """Texts that may wait; beyond it a request is refused with 429."""
+
+
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "text"] = "auto"
@@ -101,6 +164,9 @@ class Settings(BaseSettings):
     http: HttpSettings = HttpSettings()
     sink: SinkSettings = SinkSettings()
     embedder: EmbedderSettings = EmbedderSettings()
+    classifier: ClassifierSettings = ClassifierSettings()
+    stream: StreamSettings = StreamSettings()
+    service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
     expect_stream: bool = False
     """Whether a classifier stream is expected to improve on the rules."""
