@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from hybrid_memory.classifier.port import Classifier
-from hybrid_memory.classifier.rules import Rules, default_rules
 from hybrid_memory.classifier.ruled import RuleClassifier
+from hybrid_memory.classifier.rules import Rules, default_rules
 from hybrid_memory.classifier.taxonomy import Taxonomy, default_taxonomy, load_taxonomy
 from hybrid_memory.runtime.settings import Settings
 

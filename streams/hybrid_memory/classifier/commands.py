@@ -31,6 +31,7 @@ def stream(
     Example: hm classify stream --classifier qwen --model ./Qwen2.5-0.5B-Instruct
     """
     from hybrid_memory.classifier.stream.run import run_stream
+
     from hybrid_memory.runtime.settings import load_settings
 
     made = _classifier(classifier, model, mode, taxonomy, generation)
@@ -52,6 +53,7 @@ def serve(
     Example: hm classify serve --port 8766
     """
     from hybrid_memory.classifier.service.serve import serve as run
+
     from hybrid_memory.runtime.settings import load_settings
 
     made = _classifier(classifier, model, mode, taxonomy)

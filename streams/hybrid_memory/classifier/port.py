@@ -62,4 +62,4 @@ class Classifier(ABC):
 
     def close(self) -> None:
         """Give back what it holds. May be called twice."""
-        return None
+        return
