@@ -5,8 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PORT ?= 8765
 KILLS ?= 200
-# One session of the tests needs no model hub and must not ask one.
-export HF_HUB_OFFLINE ?= 1
+# Tests and benchmarks need no model hub and must not ask one.
+test faults bench demo: export HF_HUB_OFFLINE = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test lint format faults bench lock schemas clean

@@ -155,3 +155,18 @@ def test_lines_are_prefixed_without_colour_where_there_is_no_terminal(capsys: py
     write("hm", "hello")
     write("broker", "there")
     assert capsys.readouterr().out == "hm     | hello\nbroker | there\n"
+
+
+@pytest.mark.parametrize("code", [REFUSES, DIES])
+def test_what_is_not_essential_is_done_without(code: str) -> None:
+    lines = Lines()
+    extra = Child("extra", (sys.executable, "-c", code), essential=False)
+    supervisor = Supervisor([python("sleeper", STAYS), extra], FAST, lines.write)
+
+    async def see_it_go() -> None:
+        await lines.until("hm", "the rest goes on without extra")
+        assert supervisor.pid("sleeper") is not None
+        supervisor.stop()
+
+    run(supervisor, see_it_go)
+    assert any(reason in line for name, line in lines if name == "hm" for reason in ("port 1 is taken", "extra died 3"))

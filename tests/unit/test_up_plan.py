@@ -5,12 +5,16 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_memory.local.decision import Decision, decide
 from hybrid_memory.local.locks import lock_folder
 from hybrid_memory.local.ports import free_port
 from hybrid_memory.local.up_plan import make_plan
 from hybrid_memory.local.welcome import welcome
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import load_settings
+
+_RULES = Decision("rules", "a test wants them")
+_QWEN = Decision("qwen", "its weights are on disk")
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +24,7 @@ def _no_settings_of_the_person(clean_environment: pytest.MonkeyPatch) -> None:
 
 def test_the_broker_is_started_first_and_both_are_told_the_same_address(tmp_path: Path) -> None:
     port = free_port()
-    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": port}))
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": port}), _RULES)
     broker, serve = plan.children
     assert (broker.name, serve.name) == ("broker", "serve")
     assert broker.argv[-2:] == ("--port", plan.bootstrap_servers.rpartition(":")[2])
@@ -33,17 +37,50 @@ def test_the_broker_is_started_first_and_both_are_told_the_same_address(tmp_path
 
 def test_no_broker_of_ours_where_kafka_is_named(tmp_path: Path) -> None:
     settings = load_settings(data_dir=tmp_path, http={"port": 0}, kafka={"bootstrap.servers": "kafka.example:9092"})
-    plan = make_plan(settings)
+    plan = make_plan(settings, _RULES)
     assert [child.name for child in plan.children] == ["serve"]
     assert plan.bootstrap_servers == "kafka.example:9092"
     assert not plan.url.endswith(":0")
+
+
+def test_a_stream_beside_the_rest_where_a_model_can_be_had(tmp_path: Path) -> None:
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}), _QWEN)
+    broker, serve, classify = plan.children
+    assert classify.argv[-4:-1] == ("classify", "stream", "--port")
+    assert (broker.essential, serve.essential, classify.essential) == (True, True, False)
+    assert serve.env["HM_EXPECT_STREAM"] == "true"
+
+
+def test_no_stream_where_there_are_rules_alone(tmp_path: Path) -> None:
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}), _RULES)
+    assert [child.name for child in plan.children] == ["broker", "serve"]
+    assert plan.children[1].env["HM_EXPECT_STREAM"] == "false"
+
+
+def test_a_taken_port_of_the_stream_is_no_reason_to_go_without_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", free_port())) as taken:
+        port = taken.getsockname()[1]
+        plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}, stream={"port": port}), _QWEN)
+    assert plan.children[2].argv[-1] != str(port)
+
+
+def test_the_rules_are_the_decision_where_they_are_asked_for(clean_environment: pytest.MonkeyPatch) -> None:
+    clean_environment.setenv("HM_CLASSIFIER__KIND", "rules")
+    assert decide().kind == "rules"
+    assert not decide().by_a_model
+
+
+def test_a_classifier_that_there_is_not_is_refused_in_a_sentence(clean_environment: pytest.MonkeyPatch) -> None:
+    clean_environment.setenv("HM_CLASSIFIER__KIND", "gpt")
+    with pytest.raises(Refusal, match=r"HM_CLASSIFIER__KIND: .*auto, qwen, rules or the URL of a server"):
+        decide()
 
 
 def test_a_taken_http_port_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Refusal, match=f"port {port} of 127.0.0.1 is taken .* give another port with --port"):
-            make_plan(load_settings(data_dir=tmp_path, http={"port": port}))
+            make_plan(load_settings(data_dir=tmp_path, http={"port": port}), _RULES)
 
 
 def test_a_folder_has_one_user_at_a_time(tmp_path: Path) -> None:
@@ -55,6 +92,6 @@ def test_a_folder_has_one_user_at_a_time(tmp_path: Path) -> None:
 
 
 def test_the_welcome_has_three_commands_to_copy(tmp_path: Path) -> None:
-    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}))
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}), _RULES)
     commands = [line for line in welcome(plan, 3.2).splitlines() if line.startswith(f"  curl {plan.url}/")]
     assert len(commands) == 3

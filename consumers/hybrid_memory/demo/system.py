@@ -11,6 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
+from hybrid_memory.local.decision import decide
 from hybrid_memory.local.output import WriteLine
 from hybrid_memory.local.supervisor import Supervisor
 from hybrid_memory.local.up_plan import Plan, make_plan
@@ -18,7 +19,7 @@ from hybrid_memory.runtime.settings import load_settings
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # What the person has set of these is for the demo too; their Kafka, ports and folders are none of its business.
-_KEPT = ("HM_CACHE_DIR", "HM_EMBEDDER__", "HM_LOG__", "HM_TEST_")
+_KEPT = ("HM_CACHE_DIR", "HM_CLASSIFIER__", "HM_EMBEDDER__", "HM_LOG__", "HM_TEST_")
 
 Story = Callable[[Plan], Awaitable[None]]
 
@@ -35,7 +36,7 @@ def run_on_a_system(story: Story) -> bool:
     """
     with _temporary_folder() as folder, (folder / "processes.log").open("a", encoding="utf-8") as log:
         _set_environment(folder)
-        plan = make_plan(load_settings(data_dir=folder, http={"port": 0}))
+        plan = make_plan(load_settings(data_dir=folder, http={"port": 0}), decide())
         return asyncio.run(_run(plan, story, _lines_to(log)))
 
 
@@ -82,6 +83,7 @@ def _ignore_signals() -> None:
 def _set_environment(folder: Path) -> None:
     for name in [name for name in os.environ if name.startswith("HM_") and not name.startswith(_KEPT)]:
         del os.environ[name]
+    os.environ["HF_HUB_OFFLINE"] = "1"  # a model that is there already is shown; none is downloaded for it
     os.environ["TMPDIR"] = str(folder)  # torch leaves a cache there
 
 

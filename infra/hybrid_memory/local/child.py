@@ -23,6 +23,8 @@ class Child:
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
+    essential: bool = True
+    """Whether the others are stopped when it refuses or keeps dying."""
 
 
 class RunningChild:

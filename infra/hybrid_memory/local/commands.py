@@ -1,6 +1,5 @@
 """Commands: `hm up`, `hm broker install`, `hm broker run`."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -13,31 +12,27 @@ DataDir = Annotated[
 ]
 
 
-class Classifier(StrEnum):
-    """Who makes classifiers."""
-
-    RULES = "rules"
-
-
 def up(
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="HTTP port; 0 picks a free one.")] = None,
     data_dir: DataDir = None,
-    classifier: Annotated[Classifier, typer.Option(help="Who makes classifiers.")] = Classifier.RULES,
+    classifier: Annotated[
+        str | None,
+        typer.Option(metavar="auto|qwen|rules|URL", help="Who makes the better classifiers. Default: what can be had."),
+    ] = None,
     bootstrap_servers: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Use this Kafka; none is started.")
     ] = None,
 ) -> None:
-    """Run everything on this machine: Kafka and the API, until Ctrl-C.
+    """Run everything on this machine: Kafka, the API and the classifier stream, until Ctrl-C.
 
     Example: hm up --port 8765 --data-dir ./memories
     """
     from hybrid_memory.local.supervisor import GaveUp
     from hybrid_memory.local.up import run_up
-    from hybrid_memory.local.up_plan import name_kafka
+    from hybrid_memory.local.up_plan import for_all
     from hybrid_memory.runtime.settings import load_settings
 
-    assert classifier is Classifier.RULES  # the only one so far
-    name_kafka(bootstrap_servers)
+    for_all(bootstrap_servers, classifier)
     http = None if port is None else {"port": port}
     try:
         run_up(load_settings(data_dir=data_dir, http=http), _say)

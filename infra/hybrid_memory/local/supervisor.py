@@ -1,7 +1,8 @@
 """Keeps processes running side by side, and stops them together.
 
 A process that dies is started again after a while, a longer one each time; one that keeps dying is given up.
-One that ends with code 2 refused to start (see `Refusal`): nothing is tried again, everything stops.
+One that ends with code 2 refused to start (see `Refusal`): nothing is tried again, everything stops. A child that is
+not essential is done without instead.
 """
 
 import asyncio
@@ -49,8 +50,8 @@ class Supervisor:
         """Run until SIGINT, SIGTERM, SIGHUP or `stop`; `alongside` runs beside the children, and may raise to end all.
 
         Raises:
-            Refusal: a child refused; the sentence is its own.
-            GaveUp: a child kept dying.
+            Refusal: an essential child refused; the sentence is its own.
+            GaveUp: an essential child kept dying.
         """
         loop = asyncio.get_running_loop()
         for sign in _SIGNALS:
@@ -64,7 +65,7 @@ class Supervisor:
 
     async def _run(self, alongside: Callable[[], Awaitable[None]] | None) -> None:
         stop = asyncio.create_task(self._asked_to_stop.wait())
-        keep = [asyncio.create_task(self._keep(child)) for child in self._children]
+        keep = [asyncio.create_task(self._keep_or_go_without(child)) for child in self._children]
         beside = [asyncio.ensure_future(alongside())] if alongside else []
         tasks: set[asyncio.Future[Any]] = {stop, *keep, *beside}
         try:
@@ -74,6 +75,16 @@ class Supervisor:
                     task.result()
         finally:
             await _cancel(tasks)
+
+    async def _keep_or_go_without(self, child: Child) -> None:
+        try:
+            await self._keep(child)
+        except (Refusal, GaveUp) as fault:
+            if child.essential:
+                raise
+            for line in str(fault).splitlines():
+                self._write(_OURS, line)
+            self._write(_OURS, f"the rest goes on without {child.name}")
 
     async def _keep(self, child: Child) -> None:
         """Start `child` again and again. Never returns."""

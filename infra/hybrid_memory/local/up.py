@@ -1,9 +1,10 @@
-"""`hm up`: the broker and the service side by side, until stopped."""
+"""`hm up`: the broker, the service and, where a model can be had, the classifier stream side by side, until stopped."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
+from hybrid_memory.local.decision import decide
 from hybrid_memory.local.kafka_files import ensure_installed
 from hybrid_memory.local.locks import lock_folder
 from hybrid_memory.local.progress import shown_progress
@@ -28,7 +29,7 @@ def run_up(settings: Settings, say: Say) -> None:
     began = time.monotonic()
     lock = lock_folder(settings.data_dir.absolute(), "hm up", name=".up.lock")
     try:
-        plan = make_plan(settings)
+        plan = make_plan(settings, decide())
         if plan.broker_port:
             with shown_progress("downloading Kafka") as progress:
                 ensure_installed(settings.cache_dir, progress)
@@ -43,7 +44,8 @@ async def _run(plan: Plan, began: float, say: Say) -> None:
         await until_ready(plan.url, _Reminder(say, "not ready yet: ").remind)
         say(welcome(plan, time.monotonic() - began))
 
-    say(f"starting {' and '.join(child.name for child in plan.children)}; data in {plan.data_dir}")
+    say(f"starting {', '.join(child.name for child in plan.children)}; data in {plan.data_dir}")
+    say(f"classifiers: {plan.classifier.kind}, since {plan.classifier.why}")
     await Supervisor(plan.children).run(get_ready)
     say("stopped")
 

@@ -2,18 +2,22 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from hybrid_memory.local.broker_state import planned_port
 from hybrid_memory.local.child import Child
+from hybrid_memory.local.decision import Decision
 from hybrid_memory.local.ports import LOOPBACK, free_port, port_is_free
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings
 
 BROKER = "broker"
 SERVE = "serve"
+CLASSIFY = "classify"
 _BOOTSTRAP = "HM_KAFKA__BOOTSTRAP_SERVERS"
+_EXPECT_STREAM = "HM_EXPECT_STREAM"
 _ANY_ADDRESS = {"0.0.0.0", "::", ""}
 
 
@@ -27,9 +31,10 @@ class Plan:
     """None: Kafka is somebody else's."""
     url: str
     children: tuple[Child, ...]
+    classifier: Decision
 
 
-def make_plan(settings: Settings) -> Plan:
+def make_plan(settings: Settings, classifier: Decision) -> Plan:
     """Choose ports and put the command lines together.
 
     Raises:
@@ -49,9 +54,18 @@ def make_plan(settings: Settings) -> Plan:
         env["HM_LOG__FORMAT"] = "text"
     # Started in this order, stopped in the reverse of it: the broker goes when nobody needs it any more.
     broker = (Child(BROKER, hm("broker", "run", "--port", str(broker_port)), env),) if broker_port else ()
-    children = (*broker, Child(SERVE, hm("serve"), env))
+    serve = Child(SERVE, hm("serve"), {**env, _EXPECT_STREAM: str(classifier.by_a_model).lower()})
+    children = (*broker, serve, *((_stream(settings, env),) if classifier.by_a_model else ()))
     host = LOOPBACK if settings.http.host in _ANY_ADDRESS else settings.http.host
-    return Plan(data_dir, servers, broker_port, f"http://{host}:{http_port}", children)
+    return Plan(data_dir, servers, broker_port, f"http://{host}:{http_port}", children, classifier)
+
+
+def _stream(settings: Settings, env: Mapping[str, str]) -> Child:
+    """Inserts and searches need nothing of the stream: where it cannot run, the rest does."""
+    port = settings.stream.port
+    if port and not port_is_free(port, settings.stream.host):
+        port = free_port()
+    return Child(CLASSIFY, hm("classify", "stream", "--port", str(port)), env, essential=False)
 
 
 def broker_folder(data_dir: Path) -> Path:
@@ -64,7 +78,9 @@ def hm(*arguments: str) -> tuple[str, ...]:
     return (sys.executable, "-m", "hybrid_memory.cli", *arguments)
 
 
-def name_kafka(bootstrap_servers: str | None) -> None:
-    """Let this process and its children find Kafka at `bootstrap_servers`, if given."""
+def for_all(bootstrap_servers: str | None = None, classifier: str | None = None) -> None:
+    """What the command line says, where it does, for this process and its children."""
     if bootstrap_servers:
         os.environ[_BOOTSTRAP] = bootstrap_servers
+    if classifier:
+        os.environ["HM_CLASSIFIER__KIND"] = classifier

@@ -6,11 +6,21 @@ underscores). `<NAME>_FILE` names a file that holds the value. A name that no se
 
 import difflib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from hybrid_memory.runtime.errors import Refusal
@@ -29,6 +39,12 @@ class _Section(BaseModel):
 def _listed(value: object) -> object:
     """A comma-separated text as its parts."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+
+def _classifier_kind(kind: str) -> str:
+    if kind not in ("auto", "qwen", "rules") and not re.match(r"https?://[^/]", kind):
+        raise ValueError("it must be auto, qwen, rules or the URL of a server")
+    return kind
 
 
 class HttpSettings(_Section):
@@ -70,7 +86,7 @@ class EmbedderSettings(_Section):
 class ClassifierSettings(_Section):
     """Who makes the better classifiers, and how."""
 
-    kind: str = Field(default="auto", pattern=r"^(auto|qwen|rules|https?://.+)$")
+    kind: Annotated[str, AfterValidator(_classifier_kind)] = "auto"
     """`qwen` by transformers, `rules` alone, the URL of an OpenAI-compatible server, or `auto`: what can be had."""
     model: str = "Qwen/Qwen2.5-0.5B-Instruct"
     """A folder with weights, or a model hub's name for them; for a server, what it calls the model."""
@@ -215,7 +231,7 @@ def load_settings(**given: Any) -> Settings:
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = PREFIX + "__".join(str(step) for step in first["loc"]).upper()
-        raise Refusal(f"setting {name}: {first['msg']}") from None
+        raise Refusal(f"setting {name}: {first['msg'].removeprefix('Value error, ')}") from None
 
 
 def known_names() -> set[str]:

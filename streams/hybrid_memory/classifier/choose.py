@@ -24,6 +24,8 @@ def choose(settings: Settings) -> Choice:
     Raises:
         Refusal: what was asked for by name cannot be had; the sentence says what to do.
     """
+    if settings.classifier.kind == "rules":
+        return Choice("rules", "they were asked for")
     raise NotImplementedError
 
 
@@ -33,6 +35,9 @@ def open_classifier(settings: Settings) -> tuple[Classifier, Choice]:
     Raises:
         Refusal: see `choose`; or the weights, the taxonomy or the prompt cannot be used.
     """
+    choice = choose(settings)
+    if choice.kind == "rules":
+        return rule_classifier(settings), choice
     raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""`hm classify stream` and `hm classify serve`."""
+"""`hm classify stream`, `hm classify serve` and `hm classify which`."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,6 +58,26 @@ def serve(
 
     made = _classifier(classifier, model, mode, taxonomy)
     run(load_settings(classifier=made, service={"host": host, "port": port}))
+
+
+@app.command()
+def which(
+    classifier: Kind = None,
+    model: Model = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+) -> None:
+    """Say which classifier these settings come to, and why. Loads nothing.
+
+    Example: hm classify which
+    """
+    import json
+    from dataclasses import asdict
+
+    from hybrid_memory.classifier.choose import choose
+    from hybrid_memory.runtime.settings import load_settings
+
+    choice = choose(load_settings(classifier={"kind": classifier, "model": model}))
+    print(json.dumps(asdict(choice)) if as_json else f"{choice.kind}, since {choice.why}")
 
 
 def _classifier(
