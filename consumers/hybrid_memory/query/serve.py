@@ -2,8 +2,6 @@
 
 import logging
 import os
-import signal
-import socket
 
 import uvicorn
 
@@ -12,6 +10,7 @@ from hybrid_memory.index.reset import index_folder
 from hybrid_memory.query.app import create_app
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.http.listen import bind, run_until_told
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
@@ -30,18 +29,15 @@ def serve(settings: Settings) -> None:
     _ = settings.bootstrap_servers
     _make_folder(settings)
     lock_folder(index_folder(settings)).release()  # in use? better said now than when the model is loaded
-    listener = _bind(settings.http.host, settings.http.port)
+    listener = bind(settings.http.host, settings.http.port)
     metrics = Metrics()
     engine = Engine(settings, metrics, on_failure=lambda: setattr(server, "should_exit", True))
     config = uvicorn.Config(
         create_app(settings, engine, metrics), log_config=None, access_log=False, timeout_graceful_shutdown=10
     )
     server = uvicorn.Server(config)
-    # uvicorn stops at the first signal, and then raises it again: it must not find the handler that kills.
-    for sign in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(sign, lambda *_: setattr(server, "should_exit", True))
     _LOG.info("listening", extra={"url": f"http://{settings.http.host}:{listener.getsockname()[1]}"})
-    server.run(sockets=[listener])
+    run_until_told(server, listener)
     if engine.loading:
         _LOG.info("stopped while the model was being loaded")
         os._exit(0)
@@ -55,17 +51,3 @@ def _make_folder(settings: Settings) -> None:
     except OSError as error:
         reason = f"the folder {settings.data_dir} cannot be written ({error.strerror})"
         raise Refusal(f"{reason}; name another with --data-dir") from None
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off only where the protocol is named; with it on, a reply takes 40 ms more.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        reason = f"port {port} of {host} cannot be listened on ({error.strerror})"
-        raise Refusal(f"{reason}; name another with --port") from None
-    return listener
