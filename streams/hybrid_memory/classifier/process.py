@@ -1,18 +1,15 @@
 """A batch of memories to facts: the heart of the stream and of replay. Knows neither Kafka nor Faust."""
 
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from pydantic import ValidationError
 
+from hybrid_memory.classifier.halving import STAGE, classify_each
 from hybrid_memory.classifier.port import Answer, Classifier
 from hybrid_memory.runtime.deadletters import Failure
-from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.schemas import MachineProvenance, Memory, MemoryClassified, Position
-
-STAGE = "classify"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,26 +37,10 @@ def process_batch(
 
     Raises:
         Unavailable: the classifier is away for a while; nothing is lost, ask again with the same tasks.
+        Refusal: it cannot answer until somebody mends it; nothing is lost either.
     """
-    answers = _classify([task.memory.text for task in tasks], classifier)
+    answers = classify_each([task.memory.text for task in tasks], classifier)
     return [_outcome(task, answer, rules, generation, at) for task, answer in zip(tasks, answers, strict=True)]
-
-
-def _classify(texts: Sequence[str], classifier: Classifier) -> list[Answer | Failure]:
-    if not texts:
-        return []
-    try:
-        answers = classifier.classify(texts)
-        if len(answers) != len(texts):
-            raise ValueError(f"the classifier gave {len(answers)} answers to {len(texts)} texts")
-    except Unavailable:
-        raise
-    except Exception as error:
-        if len(texts) == 1:
-            return [Failure("poison", type(error).__name__, str(error), STAGE, traceback.format_exc())]
-        middle = len(texts) // 2
-        return [*_classify(texts[:middle], classifier), *_classify(texts[middle:], classifier)]
-    return list(answers)
 
 
 def _outcome(task: Task, answer: Answer | Failure, rules: Classifier, generation: int, at: datetime) -> Outcome:
