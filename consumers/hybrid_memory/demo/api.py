@@ -1,6 +1,7 @@
 """The demo's view of the service: its HTTP API, as any program sees it."""
 
 import asyncio
+import time
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from hybrid_memory.schemas import Position
 
 # Each question takes processor time from the embedding that it waits for: more often measures worse, not better.
 _POLL_SECONDS = 0.01
+_SLOW_POLL_SECONDS = 0.1
 _EMBEDDER = 'hm_stage_duration_seconds_sum{stage="embed"} '
 
 
@@ -33,6 +35,15 @@ class Api:
                 if reply is not None and reply["seq"] >= position.offset:
                     return reply
                 await asyncio.sleep(_POLL_SECONDS)
+
+    async def until_final(self, user_id: str, memory_id: str, seconds: float) -> dict[str, Any]:
+        """Ask until no better classifiers are expected, for at most so long; the memory as it is then."""
+        end = time.monotonic() + seconds
+        while True:
+            reply = await self._memory(user_id, memory_id)
+            if reply is not None and (reply["state"] == "final" or time.monotonic() > end):
+                return reply
+            await asyncio.sleep(_SLOW_POLL_SECONDS)
 
     async def until_gone(self, user_id: str, memory_id: str) -> None:
         """Ask again and again until the index does not show the memory any more. Raises as `until_shown`."""

@@ -53,6 +53,18 @@ class Answer(_Result):
         return not self.broken
 
 
+class Upgrade(_Result):
+    """One memory before and after the model's classifiers replaced the rules'."""
+
+    memory_id: str
+    text: str
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+    model: str = Field(description="Who made the classifiers that it has now, as its provenance says.")
+    state: str = Field(description="`final` once the model's have arrived.")
+    waited_s: float
+
+
 class Spread(_Result):
     """Many times of the same thing, in milliseconds."""
 
@@ -104,12 +116,14 @@ class Report(_Result):
     timings: Timings
     writes: tuple[Write, ...]
     searches: tuple[Answer, ...]
+    upgrade: Upgrade | None = Field(default=None, description="Where a model can be had.")
 
     @computed_field  # type: ignore[prop-decorator]
     @property
     def kept(self) -> bool:
-        """Whether every search shows what it promised."""
-        return all(answer.kept for answer in self.searches)
+        """Whether every search shows what it promised, and the model did its part where there is one."""
+        upgraded = self.upgrade is None or self.upgrade.state == "final"
+        return upgraded and all(answer.kept for answer in self.searches)
 
 
 def to_program(report: Report, total_s: float) -> dict[str, Any]:

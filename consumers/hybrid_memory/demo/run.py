@@ -64,6 +64,8 @@ def _conclude(report: Report, total_s: float, as_json: bool) -> None:
         return
     screen = Screen()
     about = f"started in {report.timings.ready_s:.1f} s, all over and cleaned up in {total_s:.1f} s"
-    screen.show(headline(4, "Numbers", about), "", numbers_table(report.timings), "", verdict(report.searches))
+    number = 4 if report.upgrade is None else 5
+    said = verdict(report.searches, report.upgrade)
+    screen.show(headline(number, "Numbers", about), "", numbers_table(report.timings), "", said)
     if report.kept:
         screen.show("  To run it for yourself: hm up")

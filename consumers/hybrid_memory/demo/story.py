@@ -3,6 +3,7 @@
 import asyncio
 import platform
 import time
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import version
 
@@ -11,11 +12,11 @@ import httpx
 from hybrid_memory.client import MemoryClient
 from hybrid_memory.demo.api import Api
 from hybrid_memory.demo.asking import ask, time_searches
-from hybrid_memory.demo.data import SEARCHES, load_life
+from hybrid_memory.demo.data import SEARCHES, USER, load_life
 from hybrid_memory.demo.errors import DemoFailed
-from hybrid_memory.demo.results import Answer, Report, Spread, Timings, Versions, Write
+from hybrid_memory.demo.results import Answer, Report, Spread, Timings, Upgrade, Versions, Write
 from hybrid_memory.demo.screen import Screen
-from hybrid_memory.demo.tables import answer_block, done, headline, writes_table
+from hybrid_memory.demo.tables import answer_block, done, headline, upgrade_block, writes_table
 from hybrid_memory.demo.writing import publish
 from hybrid_memory.local.kafka_lock import kafka_lock
 from hybrid_memory.local.readiness import until_ready, until_topics
@@ -24,6 +25,7 @@ from hybrid_memory.local.up_plan import Plan
 _START_SECONDS = 120.0
 _TIMED_SEARCHES = 100
 _TIMED_SECONDS = 3.0
+_UPGRADE_SECONDS = 60.0
 
 
 async def tell(plan: Plan, screen: Screen) -> Report:
@@ -38,6 +40,7 @@ async def tell(plan: Plan, screen: Screen) -> Report:
         async with Api(plan.url) as api:
             writes, searchable = await _publish(plan, api, screen)
             answers, search = await _ask(api, screen)
+            upgrade = await _upgrade(_written_once(writes), api, screen) if plan.classifier.by_a_model else None
             model = await api.embedding_model()
     except (TimeoutError, httpx.HTTPError) as error:
         raise DemoFailed(f"the service stopped answering as it should ({type(error).__name__}: {error})") from error
@@ -47,6 +50,7 @@ async def tell(plan: Plan, screen: Screen) -> Report:
         timings=Timings(kafka_ready_s=kafka_s, ready_s=ready_s, durable=durable, searchable=searchable, search=search),
         writes=tuple(writes),
         searches=tuple(answers),
+        upgrade=upgrade,
     )
 
 
@@ -98,6 +102,31 @@ async def _ask(api: Api, screen: Screen) -> tuple[Sequence[Answer], Spread]:
         before = await api.embedder_seconds()
         times = await time_searches(SEARCHES, api, _TIMED_SEARCHES, _TIMED_SECONDS)
         return answers, Spread.of(times, _spent(before, await api.embedder_seconds()))
+
+
+def _written_once(writes: Sequence[Write]) -> Write:
+    """The first write that no later one corrects or deletes."""
+    counts = Counter(write.memory_id for write in writes)
+    return next(write for write in writes if counts[write.memory_id] == 1)
+
+
+async def _upgrade(write: Write, api: Api, screen: Screen) -> Upgrade:
+    """A memory: what the rules said of it at once, and what the model says."""
+    screen.show(headline(4, "Upgrade", "the same memory, classified by the model from the same log"))
+    began = time.monotonic()
+    with screen.doing("waiting for the model"):
+        memory = await api.until_final(USER, write.memory_id, _UPGRADE_SECONDS)
+    upgrade = Upgrade(
+        memory_id=write.memory_id,
+        text=memory["text"],
+        before=write.classifiers,
+        after=tuple(memory["classifiers"]),
+        model=memory["provenance"]["model"] or memory["provenance"]["source"],
+        state=memory["state"],
+        waited_s=time.monotonic() - began,
+    )
+    screen.show(upgrade_block(upgrade))
+    return upgrade
 
 
 def _spent(before: float | None, after: float | None) -> float | None:

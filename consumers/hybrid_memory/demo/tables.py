@@ -7,7 +7,7 @@ from rich.padding import Padding
 from rich.table import Column, Table
 from rich.text import Text
 
-from hybrid_memory.demo.results import Answer, Spread, Timings, Write
+from hybrid_memory.demo.results import Answer, Spread, Timings, Upgrade, Write
 
 _SHOWN = 3
 _BAR, _SHORT_BAR = 10, 8
@@ -61,6 +61,20 @@ def answer_block(number: int, answer: Answer) -> RenderableType:
     return _indented(Group(head, _hits(answer), *_verdicts(answer)), above=1)
 
 
+def upgrade_block(upgrade: Upgrade) -> RenderableType:
+    """A memory before and after its upgrade."""
+    grid = Table.grid(Column(no_wrap=True, style="dim"), Column(ratio=1), padding=(0, 2, 0, 0), expand=True)
+    grid.add_row("memory", Text(upgrade.text, overflow="ellipsis", no_wrap=True))
+    grid.add_row("at once, by rules", Text(", ".join(upgrade.before) or "–", "magenta"))
+    if upgrade.state == "final":
+        grid.add_row(
+            f"after {upgrade.waited_s:.1f} s, by {upgrade.model}", Text(", ".join(upgrade.after) or "–", "bold magenta")
+        )
+    else:
+        grid.add_row("", Text(f"✗ no model's classifiers after {upgrade.waited_s:.0f} s", "red"))
+    return _indented(grid)
+
+
 def numbers_table(timings: Timings) -> RenderableType:
     """All times in one place."""
     names = ("times", "p50", "p99", "in the model")
@@ -71,9 +85,11 @@ def numbers_table(timings: Timings) -> RenderableType:
     return _indented(table)
 
 
-def verdict(answers: Sequence[Answer]) -> RenderableType:
-    """The last line: whether all searches show what they promise."""
+def verdict(answers: Sequence[Answer], upgrade: Upgrade | None = None) -> RenderableType:
+    """The last line: whether all searches show what they promise, and the model did its part."""
     broken = [answer.title for answer in answers if not answer.kept]
+    if not broken and upgrade is not None and upgrade.state != "final":
+        return Text.assemble(("✗", "bold red"), " The model did not classify in time.")
     if not broken:
         return Text.assemble(("✓", "bold green"), f" All {len(answers)} searches show what they promise.")
     which = f"{len(broken)} of {len(answers)} searches do not show what they promise: {', '.join(broken)}."

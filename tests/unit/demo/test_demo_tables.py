@@ -5,8 +5,8 @@ import json
 import pytest
 from rich.console import Console, RenderableType
 
-from hybrid_memory.demo.results import Answer, Hit, Report, Spread, Timings, Versions, Write, to_program
-from hybrid_memory.demo.tables import answer_block, bar, numbers_table, verdict, writes_table
+from hybrid_memory.demo.results import Answer, Hit, Report, Spread, Timings, Upgrade, Versions, Write, to_program
+from hybrid_memory.demo.tables import answer_block, bar, numbers_table, upgrade_block, verdict, writes_table
 
 HITS = tuple(
     Hit(memory_id=f"m{n}", text=f"Memory number {n}, " + "which says a lot " * 9, score=0.9 - n / 10) for n in range(5)
@@ -122,3 +122,30 @@ def test_for_programs() -> None:
     assert [search["kept"] for search in said["searches"]] == [True, False]
     assert said["timings"]["total_s"] == 12.346
     assert said["searches"][0]["hits"][2]["score"] == 0.7
+
+
+def upgrade(state: str) -> Upgrade:
+    return Upgrade(
+        memory_id="peanuts",
+        text="I carry an EpiPen, " + "always " * 20,
+        before=("allergy",),
+        after=("peanut allergy", "emergency medication"),
+        model="Qwen2.5-0.5B-Instruct",
+        state=state,
+        waited_s=1.26,
+    )
+
+
+def test_an_upgrade_shows_before_and_after() -> None:
+    lines = printed(upgrade_block(upgrade("final")))
+    assert max(map(len, lines)) <= 80
+    assert [line.split("  ")[-1] for line in lines[1:]] == ["allergy", "peanut allergy, emergency medication"]
+    assert "after 1.3 s, by Qwen2.5-0.5B-Instruct" in lines[2]
+
+
+def test_an_upgrade_that_did_not_come_breaks_the_promise() -> None:
+    late = report(answer()).model_copy(update={"upgrade": upgrade("provisional")})
+    assert not late.kept
+    assert "✗ no model's classifiers after 1 s" in "\n".join(printed(upgrade_block(upgrade("provisional"))))
+    assert printed(verdict(late.searches, late.upgrade)) == ["✗ The model did not classify in time."]
+    assert report(answer()).model_copy(update={"upgrade": upgrade("final")}).kept
