@@ -1,0 +1,1 @@
+"""The classifier service: port 8766."""
