@@ -1,10 +1,19 @@
-"""`hm bench`."""
+"""`hm bench` and `hm bench classify`."""
 
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+bench = typer.Typer(
+    name="bench",
+    invoke_without_command=True,
+    add_completion=False,
+    help="Measure the main path on a throw-away system: a real Kafka and a real `hm serve`, started for it.",
+    epilog="Ends with 0 also where a target is missed. Example: hm bench --only search --sizes 1000,10000",
+)
 
 
 class Name(StrEnum):
@@ -18,7 +27,9 @@ class Name(StrEnum):
     BULK = "bulk"
 
 
-def bench(
+@bench.callback()
+def main_path(
+    context: typer.Context,
     texts: Annotated[
         Path | None, typer.Option(help="Texts to store: one a line, or CSV or JSON with `text`. Default: made up.")
     ] = None,
@@ -30,12 +41,9 @@ def bench(
     samples: Annotated[int, typer.Option(min=1, max=10_000, help="How often a single thing is measured.")] = 200,
     seed: Annotated[int, typer.Option(help="For all that is drawn by lot.")] = 7,
 ) -> None:
-    """Measure the main path on a throw-away system: a real Kafka and a real `hm serve`, started for it.
-
-    Ends with 0 also where a target is missed: it measures, and says so.
-
-    Example: hm bench --only search --sizes 1000,10000
-    """
+    """Ends with 0 also where a target is missed: it measures, and says so."""
+    if context.invoked_subcommand is not None:
+        return
     from hybrid_memory.bench.run import run
     from hybrid_memory.bench.sizes import parse_sizes
 

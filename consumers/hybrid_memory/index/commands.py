@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-app = typer.Typer(no_args_is_help=True, help="The index on this machine.")
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="The index on this machine.")
 
 
 @app.callback()

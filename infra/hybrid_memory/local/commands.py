@@ -5,7 +5,12 @@ from typing import Annotated
 
 import typer
 
-broker = typer.Typer(name="broker", no_args_is_help=True, help="The embedded Kafka broker: install it, run it alone.")
+broker = typer.Typer(
+    name="broker",
+    no_args_is_help=True,
+    add_completion=False,
+    help="The embedded Kafka broker: install it, run it alone.",
+)
 
 DataDir = Annotated[
     Path | None, typer.Option(help="Folder of all data. Default: HM_DATA_DIR, or the user's data folder.")

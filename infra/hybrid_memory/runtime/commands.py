@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-topics = typer.Typer(no_args_is_help=True, help="Make and show the topics.")
+topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Make and show the topics.")
 Servers = Annotated[str | None, typer.Option("--bootstrap-servers", help="Kafka, as host:port.", metavar="HOST:PORT")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -5,7 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
-app = typer.Typer(name="classify", no_args_is_help=True, help="Classify by a model: the stream, or a service.")
+app = typer.Typer(
+    name="classify", no_args_is_help=True, add_completion=False, help="Classify by a model: the stream, or a service."
+)
 
 Kind = Annotated[str | None, typer.Option("--classifier", metavar="auto|qwen|rules|URL", help="Who makes classifiers.")]
 Model = Annotated[str | None, typer.Option(help="A folder with weights, or a model hub's name for them.")]
