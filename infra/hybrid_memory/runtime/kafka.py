@@ -188,16 +188,20 @@ class Cluster:
 
     def committed(self, group_prefix: str, topics: Iterable[TopicInfo]) -> dict[tuple[str, int], int]:
         """The furthest offset of each partition that any group of this prefix has committed."""
-        asked = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        topics = list(topics)
         listed = self.result(self._admin.list_consumer_groups(request_timeout=self._timeout)).valid
         furthest: dict[tuple[str, int], int] = {}
         for group in (found.group_id for found in listed if found.group_id.startswith(group_prefix)):
-            request = ConsumerGroupTopicPartitions(group, asked)
-            answer = self.result(self._call(self._admin.list_consumer_group_offsets, [request])[group])
-            for place in answer.topic_partitions:
-                key = (place.topic, place.partition)
-                furthest[key] = max(furthest.get(key, 0), place.offset)
-        return {key: offset for key, offset in furthest.items() if offset > 0}
+            for place, offset in self.committed_by(group, topics).items():
+                furthest[place] = max(furthest.get(place, 0), offset)
+        return furthest
+
+    def committed_by(self, group: str, topics: Iterable[TopicInfo]) -> dict[tuple[str, int], int]:
+        """The offset of each partition that this group has committed; a partition of which it has not is left out."""
+        asked = [TopicPartition(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        request = ConsumerGroupTopicPartitions(group, asked)
+        answer = self.result(self._call(self._admin.list_consumer_group_offsets, [request])[group])
+        return {(place.topic, place.partition): place.offset for place in answer.topic_partitions if place.offset > 0}
 
     def result(self, future: "Future[_T]") -> _T:
         """The answer of an admin call's future, its errors in our words."""

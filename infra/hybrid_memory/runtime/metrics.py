@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
 
-Outcome = Literal["applied", "dead", "answered", "held"]
+Outcome = Literal["applied", "dead", "answered", "held", "classified", "skipped"]
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -21,6 +21,11 @@ class Metrics:
         self.dead_letters = self._counter("hm_dead_letters", "Records found to be dead", "stage", "error_class")
         self.batch_size = self._histogram("hm_batch_size", "Records in a batch", _SIZES, "stage")
         self.stage_duration = self._histogram("hm_stage_duration_seconds", "Time of a batch", _SECONDS, "stage")
+        self.batch_wait = self._histogram(
+            "hm_batch_wait_seconds", "How long a batch that was read waited for its turn", _SECONDS, "stage"
+        )
+        self.classified_texts = self._counter("hm_classified_texts", "Texts that a classifier has answered")
+        self.classified_tokens = self._counter("hm_classified_tokens", "Tokens that a model read and wrote for them")
         self.event_age = self._histogram("hm_event_age_seconds", "Age of a record since its append", _SECONDS, "stage")
         self.time_to_searchable = self._histogram(
             "hm_time_to_searchable_seconds", "Append to searchable", _SECONDS, "speed"
