@@ -70,6 +70,29 @@ class SinkSettings(_Section):
     housekeeping_seconds: Annotated[float, Field(gt=0)] = 60.0
     expiry_grace_seconds: Annotated[float, Field(ge=0)] = 3600.0
     """How long after its expiry a memory is deleted from the log; it is hidden from searches at once."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8768
+    """Probes and metrics of `hm sink`."""
+
+
+class QdrantSettings(_Section):
+    """A Qdrant server that holds the index; without a `url`, the index is embedded in `hm serve`."""
+
+    url: Annotated[str | None, Field(pattern=r"^https?://[^/\s]+")] = None
+    """As http://host:6333 or https://host:6333; `https` encrypts gRPC too."""
+    api_key: SecretStr | None = None
+    tls_ca: Path | None = None
+    """A PEM file of certificate authorities, where the server's certificate is of a private one."""
+    collection: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "memories"
+    prefer_grpc: bool = True
+    grpc_port: Annotated[int, Field(ge=1, le=65535)] = 6334
+    timeout_seconds: Annotated[int, Field(ge=1, le=600)] = 30
+    """For one request."""
+    shards: Annotated[int | None, Field(ge=1)] = None
+    """Of a new collection, as the next; without it, what the server chooses."""
+    replicas: Annotated[int, Field(ge=1)] = 1
+    poll_ms: Annotated[int, Field(ge=5, le=10_000)] = 20
+    """How soon an insert that waits asks again whether it is searchable; each time it asks less often."""
 
 
 class EmbedderSettings(_Section):
@@ -179,6 +202,7 @@ class Settings(BaseSettings):
     kafka: dict[str, str] = Field(default_factory=dict, repr=False)
     http: HttpSettings = HttpSettings()
     sink: SinkSettings = SinkSettings()
+    qdrant: QdrantSettings = QdrantSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     classifier: ClassifierSettings = ClassifierSettings()
     stream: StreamSettings = StreamSettings()
