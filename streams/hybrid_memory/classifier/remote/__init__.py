@@ -1,0 +1,1 @@
+"""Classifiers that run elsewhere: OpenAI-compatible servers, and the classifier service."""
