@@ -1,0 +1,1 @@
+"""Classifiers by a small language model in this process: Qwen by transformers."""
