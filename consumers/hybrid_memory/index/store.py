@@ -33,10 +33,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far an index has applied its log: the next offset to apply of each partition, and when it last did (ms)."""
+    """How far an index has applied its log: the next offset to apply of each partition, and when it last did (ms).
+
+    `followed_at` says when for each partition, where the store keeps that (several sinks share an index).
+    """
 
     positions: Mapping[TopicPartition, int] = field(default_factory=dict)
     applied_at: int = 0
+    followed_at: Mapping[TopicPartition, int] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class VectorStore(ABC):
 
     @abstractmethod
     def claim(self, identity: Identity) -> None:
-        """Make a new index the view of this log."""
+        """Make a new index the view of this log. Where several do, the first stands: read `identity` again."""
 
     @abstractmethod
     def progress(self) -> Progress:

@@ -1,0 +1,256 @@
+"""The vector store on a Qdrant server or cluster: many processes may share one.
+
+Every write waits until it is in the server's write-ahead log and can be read, so a position that is stored is true.
+Writes are guarded on the server: what is stored is replaced only where it is not newer. So it does not matter who
+writes, how often, or how late; see `hybrid_memory.sink.share`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Self
+
+from qdrant_client import QdrantClient, models
+
+from hybrid_memory.index import server_meta as meta
+from hybrid_memory.index import server_schema as schema
+from hybrid_memory.index.meta import identity_from_json
+from hybrid_memory.index.payload import from_payload
+from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
+from hybrid_memory.index.server_errors import Wrong, address_of, rejected, translated
+from hybrid_memory.index.server_open import check_version, connect, ensure_collection
+from hybrid_memory.index.store import Hit, Identity, Progress, Query, VectorStore
+from hybrid_memory.index.validate import check_points, vector_fault
+from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.settings import QdrantSettings
+from hybrid_memory.schemas import point_id
+
+CHUNK = 128
+"""Points a request: 64 to 256 is what the vendor advises; a guarded one carries a condition a point."""
+
+_CANDIDATES = (256, 2048)
+_TIES = 8
+_PAGE = 256
+# Of several replicas, one decides what a guard finds, for all.
+_ORDERED = models.WriteOrdering.MEDIUM
+
+
+class ServerStore(VectorStore):
+    """See :class:`VectorStore`; open one with :meth:`open`.
+
+    `applied_at` of the progress counts for the partitions that are named with it.
+    """
+
+    def __init__(
+        self,
+        client: QdrantClient,
+        collection: str,
+        dimensions: int,
+        address: str = "",
+        on_close: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._live: QdrantClient | None = client
+        self._collection = collection
+        self._dimensions = dimensions
+        self._address = address
+        self._on_close = on_close
+        self._index_id: str | None = None
+
+    @classmethod
+    def open(cls, settings: QdrantSettings, dimensions: int, create: bool) -> Self:
+        """The index on a server; where `create`, it is made if there is none.
+
+        Raises:
+            Unavailable: the server is away, or there is no index and it is not ours to make.
+            Refusal: the server is too old, does not let us in, or the collection is not an index of these dimensions.
+        """
+        client = connect(settings)
+        address = address_of(settings.url or "")
+        try:
+            check_version(client, address)
+            ensure_collection(client, settings, dimensions, create)
+        except BaseException:
+            client.close()
+            raise
+        return cls(client, settings.collection, dimensions, address, client.close)
+
+    def identity(self) -> Identity | None:
+        found = self._retrieve([meta.IDENTITY_ID], with_vectors=False)
+        identity = identity_from_json(_payload(found[0])["identity"]) if found else None
+        self._index_id = identity.index_id if identity else None
+        return identity
+
+    def claim(self, identity: Identity) -> None:
+        self._upsert([meta.identity_point(identity)], None, models.UpdateMode.INSERT_ONLY)
+        self._index_id = None
+
+    def progress(self) -> Progress:
+        index_id, found, mark = self._index(), [], None
+        while True:
+            with self._asking() as client:
+                page, mark = client.scroll(
+                    self._collection, scroll_filter=meta.PROGRESS, limit=_PAGE, offset=mark, with_payload=True
+                )
+            found += page
+            if mark is None:
+                return meta.progress_of(index_id, map(_payload, found))
+
+    def advance(self, progress: Progress) -> None:
+        points = meta.progress_points(self._index(), progress)
+        for start in range(0, len(points), CHUNK):
+            chunk = points[start : start + CHUNK]
+            self._upsert(chunk, meta.not_ahead(chunk))
+
+    def get(self, keys: Iterable[str]) -> dict[str, StoredPoint]:
+        found = self._retrieve([point_id(key) for key in keys], with_vectors=True)
+        return {stored.point.key: stored for stored in map(_stored, found)}
+
+    def upsert(self, points: Sequence[StoredPoint]) -> None:
+        for chunk in self._checked(points):
+            self._write(chunk, schema.not_newer(chunk), models.UpdateMode.UPSERT)
+
+    def upgrade(self, points: Sequence[StoredPoint]) -> None:
+        for chunk in self._checked(points):
+            self._write(chunk, schema.same_version(chunk), models.UpdateMode.UPDATE_ONLY)
+
+    def search(self, query: Query) -> list[Hit]:
+        if fault := vector_fault(query.vector, self._dimensions):
+            raise ValueError(f"the query's vector {fault}")
+        if query.limit < 1:
+            return []
+        found = self._nearest(query)
+        found.sort(key=lambda hit: (-hit.score, -_payload(hit)["seq"], str(hit.id)))
+        return [_hit(hit, query) for hit in found[: query.limit]]
+
+    def users(self) -> dict[str, int]:
+        most = max(1, self.count())
+        with self._asking() as client:
+            found = client.facet(self._collection, "user_id", facet_filter=schema.LIVE, limit=most, exact=True)
+        return {str(hit.value): hit.count for hit in found.hits}
+
+    def count(self) -> int:
+        with self._asking() as client:
+            return client.count(self._collection, count_filter=schema.LIVE, exact=True).count
+
+    def scroll(self, limit: int, after: str | None = None) -> tuple[list[StoredPoint], str | None]:
+        with self._asking() as client:
+            found, mark = client.scroll(
+                self._collection, schema.MEMORIES, limit=limit, offset=after, with_payload=True, with_vectors=True
+            )
+        return [_stored(record) for record in found], None if mark is None else str(mark)
+
+    def expired(self, before: int, limit: int) -> list[Point]:
+        with self._asking() as client:
+            found, _ = client.scroll(self._collection, schema.expired_filter(before), limit=limit, with_payload=True)
+        return [from_payload(_payload(record)) for record in found]
+
+    def purge(self, before: int) -> None:
+        old = models.FilterSelector(filter=schema.tombstone_filter(before))
+        with self._asking() as client:
+            _settled(client.delete(self._collection, old, wait=True, ordering=_ORDERED))
+
+    def flush(self) -> None:
+        """Nothing: each write has waited for the server. What its disk then survives is the server's matter."""
+        _ = self._client
+
+    def close(self) -> None:
+        if self._live is not None:
+            self._live = None
+            self._on_close()
+
+    @property
+    def _client(self) -> QdrantClient:
+        if self._live is None:
+            raise RuntimeError("the index is closed")
+        return self._live
+
+    @contextmanager
+    def _asking(self) -> Iterator[QdrantClient]:
+        """The client; its errors come out in our words."""
+        with translated(self._address):
+            yield self._client
+
+    def _index(self) -> str:
+        """The id of the index, or nothing while it is new."""
+        if self._index_id is None:
+            self.identity()
+        return self._index_id or ""
+
+    def _checked(self, points: Sequence[StoredPoint]) -> Iterator[Sequence[StoredPoint]]:
+        """The points in chunks, once all have been found to be storable."""
+        _ = self._client
+        check_points(points, self._dimensions)
+        return (points[start : start + CHUNK] for start in range(0, len(points), CHUNK))
+
+    def _write(self, points: Sequence[StoredPoint], guard: models.Filter, mode: models.UpdateMode) -> None:
+        try:
+            self._upsert([schema.to_struct(stored) for stored in points], guard, mode)
+        except (Wrong, ValueError, TypeError) as error:
+            raise rejected(error) from None
+
+    def _upsert(
+        self,
+        points: Sequence[models.PointStruct],
+        guard: models.Filter | None,
+        mode: models.UpdateMode = models.UpdateMode.UPSERT,
+    ) -> None:
+        with self._asking() as client:
+            done = client.upsert(
+                self._collection, list(points), wait=True, ordering=_ORDERED, update_filter=guard, update_mode=mode
+            )
+            _settled(done)
+
+    def _nearest(self, query: Query) -> list[models.ScoredPoint]:
+        """The best hits and some more, for ties; widened once where a memory that was no candidate could be better."""
+        limit = query.limit + _TIES
+        if query.classifier_weight <= 0:
+            return self._query([schema.text_request(query, limit)])[0]
+        best: list[models.ScoredPoint] = []
+        for candidates in _CANDIDATES:
+            best, worst = self._query(schema.weighted_requests(query, limit, max(candidates, limit)))
+            if not worst or best[query.limit - 1].score >= worst[0].score + query.classifier_weight:
+                break
+        return best
+
+    def _query(self, requests: list[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
+        with self._asking() as client:
+            return [list(answer.points) for answer in client.query_batch_points(self._collection, requests)]
+
+    def _retrieve(self, ids: list[str], with_vectors: bool) -> list[models.Record]:
+        found: list[models.Record] = []
+        for start in range(0, len(ids), CHUNK):
+            with self._asking() as client:
+                found += client.retrieve(self._collection, ids[start : start + CHUNK], True, with_vectors)
+        return found
+
+
+def _settled(result: models.UpdateResult) -> None:
+    """Insist on a write that can be read: one that the server has only taken in is not done."""
+    if result.status != models.UpdateStatus.COMPLETED:
+        raise Unavailable(f"the Qdrant server has not finished a write ({result.status})")
+
+
+def _payload(record: models.Record | models.ScoredPoint) -> dict[str, Any]:
+    assert record.payload is not None
+    return record.payload
+
+
+def _stored(record: models.Record) -> StoredPoint:
+    point = from_payload(_payload(record))
+    if not point.live:
+        return StoredPoint(point, None)
+    named: Any = record.vector
+    sparse = named["bm25"]
+    vectors = Vectors(
+        text=tuple(named["text"]),
+        classifiers=tuple(tuple(vector) for vector in named.get("classifiers", ())),
+        bm25=SparseVector(tuple(sparse.indices), tuple(sparse.values)),
+    )
+    return StoredPoint(point, vectors)
+
+
+def _hit(found: models.ScoredPoint, query: Query) -> Hit:
+    point = from_payload(_payload(found))
+    if point.memory is None or point.memory.user_id != query.user_id:
+        raise RuntimeError(f"the index answered a search with what is not that user's memory: point {found.id}")
+    score = found.score / (1 + max(0.0, query.classifier_weight))
+    return Hit(point, min(1.0, max(0.0, score)))
