@@ -13,14 +13,19 @@ from hybrid_memory.ingest.router import make_router as make_write_router
 from hybrid_memory.ingest.writer import KafkaWriter
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.query.router import make_router as make_read_router
-from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, install_problems
+from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, Guard, harden, install_problems, make_guard
 from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
 
 
-def create_app(settings: Settings, engine: Engine, metrics: Metrics) -> FastAPI:
-    """The API over an engine, which starts and stops with the app."""
+def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guard | None = None) -> FastAPI:
+    """The API over an engine, which starts and stops with the app. `guard` says who may; without one, the settings.
+
+    Raises:
+        Refusal: the settings cannot be followed.
+    """
+    guard = guard or make_guard(settings, settings.http.host)
     writer = KafkaWriter(settings)
 
     @asynccontextmanager
@@ -30,17 +35,29 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics) -> FastAPI:
         engine.stop()
         writer.close()
 
-    app = FastAPI(title="Hybrid memory", version=version("hybrid-memory"), lifespan=lifespan, redirect_slashes=False)
+    app = FastAPI(
+        title="Hybrid memory",
+        version=version("hybrid-memory"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        redoc_url=None,  # one page is enough, and may load only what it needs
+    )
     install_problems(app)
     app.include_router(
         make_write_router(
-            writer, engine.applied, _describe(), wait_ms=settings.http.wait_ms, expect_stream=settings.expect_stream
+            writer,
+            engine.applied,
+            _describe(),
+            wait_ms=settings.http.wait_ms,
+            expect_stream=settings.expect_stream,
+            guard=guard,
         )
     )
-    app.include_router(make_read_router(engine.searcher, settings))
-    app.include_router(make_probes(engine.not_ready, metrics))
+    app.include_router(make_read_router(engine.searcher, settings, guard))
+    app.include_router(make_probes(engine.not_ready, metrics, guard))
     app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
     app.add_middleware(EncodedSlashes)
+    harden(app, settings.http, guard)
     app.add_middleware(MeasureRequests, metrics=metrics)
     if settings.http.cors_origins:
         app.add_middleware(

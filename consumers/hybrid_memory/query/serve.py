@@ -10,6 +10,7 @@ from hybrid_memory.index.reset import index_folder
 from hybrid_memory.query.app import create_app
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.http import make_guard
 from hybrid_memory.runtime.http.listen import bind, run_until_told
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.metrics import Metrics
@@ -23,17 +24,18 @@ def serve(settings: Settings) -> None:
 
     Raises:
         Refusal: it cannot serve as asked: no Kafka is named, the port is taken, the folder is not ours to write,
-            or the index is not a view of this log.
+            the index is not a view of this log, or others than this machine could call without a key.
     """
     configure_logs(settings.log)
     _ = settings.bootstrap_servers
     _make_folder(settings)
+    guard = make_guard(settings, settings.http.host)
     lock_folder(index_folder(settings)).release()  # in use? better said now than when the model is loaded
     listener = bind(settings.http.host, settings.http.port)
     metrics = Metrics()
     engine = Engine(settings, metrics, on_failure=lambda: setattr(server, "should_exit", True))
     config = uvicorn.Config(
-        create_app(settings, engine, metrics), log_config=None, access_log=False, timeout_graceful_shutdown=10
+        create_app(settings, engine, metrics, guard), log_config=None, access_log=False, timeout_graceful_shutdown=10
     )
     server = uvicorn.Server(config)
     _LOG.info("listening", extra={"url": f"http://{settings.http.host}:{listener.getsockname()[1]}"})

@@ -9,7 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -20,6 +20,7 @@ from pydantic import (
     SecretStr,
     ValidationError,
     field_validator,
+    model_validator,
 )
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
@@ -47,6 +48,19 @@ def _classifier_kind(kind: str) -> str:
     return kind
 
 
+class JwtSettings(_Section):
+    """User tokens: their subject is the only user whose memories they reach."""
+
+    secret: SecretStr | None = None
+    """Of HS256 tokens; at least 32 bytes."""
+    jwks_url: str | None = None
+    """Where the issuer of RS256 tokens publishes its keys."""
+    issuer: Annotated[str | None, Field(min_length=1)] = None
+    audience: Annotated[str | None, Field(min_length=1)] = None
+    leeway_seconds: Annotated[float, Field(ge=0, le=60)] = 10.0
+    """How far the clock of the issuer may be off."""
+
+
 class HttpSettings(_Section):
     """The search and write API."""
 
@@ -57,6 +71,25 @@ class HttpSettings(_Section):
     """How long an insert waits until it is searchable, in milliseconds."""
     cors_origins: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     """Origins whose pages may call, separated by commas."""
+    request_seconds: Annotated[float, Field(gt=0)] = 90.0
+    """How long a request may take, its body included."""
+    keys_file: Path | None = None
+    """API keys, made by `hm keys`; without it `keys.yaml` in the data folder, where there is one."""
+    keys: SecretStr | None = None
+    """More API keys: a list of entries as they stand in the file."""
+    jwt: JwtSettings = JwtSettings()
+    insecure: bool = False
+    """Whether to listen on other addresses than the loopback without asking anybody for a key."""
+    rate_per_second: Annotated[float | None, Field(ge=0)] = None
+    """Requests of one caller; 0: any number. Without it 200, and any number on the loopback without keys."""
+    rate_burst: Annotated[int, Field(ge=1)] = 400
+    """Requests of one caller at once."""
+
+    @model_validator(mode="after")
+    def _patient(self) -> Self:
+        if self.request_seconds <= self.wait_ms / 1000 + 10:
+            raise ValueError("request_seconds must leave an insert its wait_ms, and Kafka 10 seconds besides")
+        return self
 
 
 class SinkSettings(_Section):
@@ -268,7 +301,7 @@ def effective(settings: Settings) -> Iterator[tuple[str, str, str]]:
     for name, value in _flatten(settings):
         if name in os.environ:
             origin = f"environment {name}"
-        elif f"{name}_FILE" in os.environ:
+        elif f"{name}_FILE" in os.environ and f"{name}_FILE" not in known_names():
             origin = f"file {os.environ[f'{name}_FILE']}"
         else:
             origin = "default"
@@ -282,10 +315,16 @@ def _flatten(settings: Settings) -> Iterator[tuple[str, object]]:
         if field == "kafka":
             for key in value:
                 yield f"{name}__{key.upper().replace('.', '_')}", settings.kafka_secret(key)
-        elif isinstance(value, BaseModel):
-            yield from ((f"{name}__{key.upper()}", item) for key, item in value)
         else:
-            yield name, value
+            yield from _flat(name, value)
+
+
+def _flat(name: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, BaseModel):
+        for key, item in value:
+            yield from _flat(f"{name}__{key.upper()}", item)
+    else:
+        yield name, value
 
 
 def _without_none(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,13 +346,14 @@ def _platform_dir(kind: Literal["data", "cache"]) -> Path:
 
 def _resolved(environ: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """(name without prefix, value) of each of our variables, files read, nothing empty."""
+    known = known_names()
     for name, value in environ.items():
         if not value or name.startswith("HM_TEST_"):
             continue
         short = name if name in _SEED_NAMES else name.removeprefix(PREFIX)
         if short == name and name not in _SEED_NAMES:
             continue
-        if name.endswith("_FILE"):
+        if name.endswith("_FILE") and name not in known:
             short, value = short.removesuffix("_FILE"), _read_secret(name, value)
         yield short, value
 

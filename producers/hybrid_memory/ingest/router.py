@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from hybrid_memory.ingest.bodies import Added, AddedMany, AddMemories, AddMemory, Deleted, Item
 from hybrid_memory.ingest.inserting import Ingest, Trace
 from hybrid_memory.ingest.ports import Describe, Outcome, Waiter, Writer
+from hybrid_memory.runtime.access.caller import Caller, Scope
 from hybrid_memory.runtime.errors import Unavailable
-from hybrid_memory.runtime.http import PathId, Problem, json_body, problem_responses, read_json
+from hybrid_memory.runtime.http import Guard, PathId, Problem, json_body, read_json, require_user, require_users
 from hybrid_memory.runtime.http.problems import validation_problem
 from hybrid_memory.schemas import MemoryDeleted, Position
 
@@ -21,42 +22,58 @@ Wait = Annotated[bool, Query(description="false: answer when the write is durabl
 
 
 def make_router(
-    writer: Writer, waiter: Waiter, describe: Describe, *, wait_ms: int = 10_000, expect_stream: bool = False
+    writer: Writer,
+    waiter: Waiter,
+    describe: Describe,
+    *,
+    wait_ms: int = 10_000,
+    expect_stream: bool = False,
+    guard: Guard | None = None,
 ) -> APIRouter:
     """The write routes. The app must have `install_problems`, `BodyLimit` and `EncodedSlashes`.
 
     `wait_ms` bounds how long a write waits until it is searchable; `expect_stream` is what the reply's
-    `async_improvement` says.
+    `async_improvement` says. `guard` says who may write; without one, everybody may.
     """
+    guard = guard or Guard()
+    writing = guard.needs(Scope.WRITE)
     ingest = Ingest(writer, waiter, describe, wait_ms / 1000, expect_stream)
     router = APIRouter(tags=["write"])
 
-    @router.post(
-        "/add_memory", openapi_extra=json_body(AddMemory), responses=problem_responses(400, 413, 415, 422, 503)
-    )
-    async def add_memory(request: Request, trace: Tracing, wait: Wait = True) -> Added:
+    @router.post("/add_memory", openapi_extra=json_body(AddMemory), responses=guard.responses(400, 413, 415, 422, 503))
+    async def add_memory(
+        request: Request, caller: Annotated[Caller, writing], trace: Tracing, wait: Wait = True
+    ) -> Added:
         """Add a memory, or replace the one with this id. Without an id the same text is the same memory."""
         memory = (await read_json(request, AddMemory)).to_memory()
+        require_user(caller, memory.user_id)
         with _away():
             return await ingest.add(memory, trace, wait)
 
     @router.post(
         "/add_memories_batch",
         openapi_extra=json_body(AddMemories),
-        responses=problem_responses(400, 413, 415, 422, 503),
+        responses=guard.responses(400, 413, 415, 422, 503),
     )
-    async def add_memories_batch(request: Request, trace: Tracing, wait: Wait = True) -> AddedMany:
-        """Add up to 1,000 memories. One that is not valid refuses them all; nothing is written then.
+    async def add_memories_batch(
+        request: Request, caller: Annotated[Caller, writing], trace: Tracing, wait: Wait = True
+    ) -> AddedMany:
+        """Add up to 1,000 memories. One that is not valid, or not the caller's to write, refuses them all; nothing
+        is written then.
 
         Where not all could be written the reply is 503, and its `results` say which were.
         """
         batch = await read_json(request, AddMemories)
-        results, outcomes = await ingest.add_all([draft.to_memory() for draft in batch.memories], trace, wait)
+        memories = [draft.to_memory() for draft in batch.memories]
+        require_users(caller, [memory.user_id for memory in memories])
+        results, outcomes = await ingest.add_all(memories, trace, wait)
         with _away():
             _refuse_losses(results, outcomes)
         return AddedMany(inserted=len(results), results=results)
 
-    @router.delete("/v1/users/{user_id}/memories/{memory_id}", responses=problem_responses(422, 503))
+    @router.delete(
+        "/v1/users/{user_id}/memories/{memory_id}", dependencies=[writing], responses=guard.responses(422, 503)
+    )
     async def delete_memory(user_id: PathId, memory_id: PathId, trace: Tracing, wait: Wait = True) -> Deleted:
         """Delete a memory. One that does not exist may be deleted too."""
         deletion = _deletion(user_id, memory_id)

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from fastapi import APIRouter, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hybrid_memory.runtime.access.caller import Scope as May
+from hybrid_memory.runtime.http.guard import Guard
 from hybrid_memory.runtime.http.problems import Problem
 from hybrid_memory.runtime.metrics import CONTENT_TYPE, Metrics
 
@@ -13,8 +15,9 @@ NotReady = Callable[[], str | None]
 """Why the service cannot do its work now, or None when it can."""
 
 
-def make_probes(not_ready: NotReady, metrics: Metrics) -> APIRouter:
-    """`/livez` (no I/O), `/readyz` (503 says what is missing) and `/metrics`."""
+def make_probes(not_ready: NotReady, metrics: Metrics, guard: Guard | None = None) -> APIRouter:
+    """`/livez` (no I/O), `/readyz` (503 says what is missing) and `/metrics`, which needs the scope admin."""
+    guard = guard or Guard()
     router = APIRouter(tags=["operations"])
 
     @router.get("/livez")
@@ -30,7 +33,7 @@ def make_probes(not_ready: NotReady, metrics: Metrics) -> APIRouter:
             raise Problem.away(reason)
         return {"status": "ok"}
 
-    @router.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=Response, dependencies=[guard.needs(May.ADMIN)], responses=guard.responses())
     async def prometheus() -> Response:
         """Prometheus' text format."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)
