@@ -16,8 +16,13 @@ def set_aside(settings: Settings) -> str:
     """Move the index to a folder beside it (replacing the last one set aside); a sentence says where.
 
     Raises:
-        Refusal: a process uses it, or the folder cannot be moved.
+        Refusal: a process uses it, the folder cannot be moved, or the index is on a server.
     """
+    if settings.qdrant.url is not None:
+        raise Refusal(
+            f"the index is on a Qdrant server: stop every hm sink, delete the collection {settings.qdrant.collection} "
+            "there, and start them again; they build it anew from the log"
+        )
     from hybrid_memory.index.edge_folder import lock_folder
 
     folder = index_folder(settings)

@@ -1,14 +1,20 @@
-"""What `hm serve` runs behind its API: the embedder, the index and, with Edge, the sink, in a thread of their own."""
+"""What `hm serve` runs behind its API, in a thread of its own: the embedder, the index, and what follows the log.
+
+With Edge that is the sink; with a Qdrant server, which `hm sink` feeds, only a look at how far it has come."""
 
 import logging
 import threading
 from collections.abc import Callable
 
 from hybrid_memory.classifier import default_rules
+from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.reset import index_folder
+from hybrid_memory.index.server_wait import open_when_there
+from hybrid_memory.index.store import VectorStore
 from hybrid_memory.index.timed import TimedEmbedder
 from hybrid_memory.query.searching import Searcher
+from hybrid_memory.query.watch import Watch
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
@@ -31,8 +37,9 @@ class Engine:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._guarded, name="engine", daemon=True)
         self._doing = "the embedding model is being loaded"
+        self._loaded = False
         self._searcher: Searcher | None = None
-        self._sink: Sink | None = None
+        self._follower: Sink | Watch | None = None
         self.applied = Applied()
         self.failure: BaseException | None = None
 
@@ -41,15 +48,15 @@ class Engine:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the sink, close the index, and wait for both. A model that is being loaded is not waited for."""
+        """End what follows, close the index, and wait for both. A model that is being loaded is not waited for."""
         self._stop.set()
-        if self._thread.is_alive() and self._sink is not None:
+        if self._thread.is_alive() and not self.loading:
             self._thread.join(30)
 
     @property
     def loading(self) -> bool:
         """Whether the model is still being loaded; nothing is open yet that would have to be closed."""
-        return self._thread.is_alive() and self._sink is None
+        return self._thread.is_alive() and not self._loaded
 
     def searcher(self) -> Searcher:
         """What answers searches.
@@ -63,10 +70,11 @@ class Engine:
 
     def not_ready(self) -> str | None:
         """Why the service cannot do all of its work now, or None."""
-        if self._sink is None:
+        if self._follower is None:
             return self._doing
-        state = self._sink.state
-        return None if state.name == "running" else f"the sink is {state.name}{': ' * bool(state.reason)}{state.reason}"
+        what, state = "sink" if isinstance(self._follower, Sink) else "index", self._follower.state
+        reason = f": {state.reason}" if state.reason else ""
+        return None if state.name == "running" else f"the {what} is {state.name}{reason}"
 
     def _guarded(self) -> None:
         try:
@@ -76,17 +84,32 @@ class Engine:
             self._on_failure()
 
     def _run(self) -> None:
-        from hybrid_memory.index.edge import EdgeStore
-
         timed = self._metrics.stage_duration.labels("embed").observe
         embedder = TimedEmbedder(make_embedder(self._settings), timed)
         embedder.embed(["The first embedding pays for what is loaded late."])
-        self._doing = "the index is being opened"
-        store = EdgeStore.open(index_folder(self._settings), embedder.dimensions)
+        self._loaded, self._doing = True, "the index is being opened"
+        store = self._open(embedder.dimensions)
+        if store is None:
+            return
         try:
-            sink = Sink(self._settings, store, embedder, default_rules(), self._metrics, self.applied)
-            self._searcher, self._sink = Searcher(store, embedder), sink
-            sink.run(self._stop)
+            self._searcher, self._follower = Searcher(store, embedder), self._follow(store, embedder)
+            self._follower.run(self._stop)
         finally:
             self._searcher = None
             store.close()
+
+    def _open(self, dimensions: int) -> VectorStore | None:
+        """The index, or None when we are stopped before the server has one."""
+        if self._settings.qdrant.url is not None:
+            return open_when_there(self._settings.qdrant, dimensions, False, self._stop, self._say)
+        from hybrid_memory.index.edge import EdgeStore
+
+        return EdgeStore.open(index_folder(self._settings), dimensions)
+
+    def _follow(self, store: VectorStore, embedder: Embedder) -> Sink | Watch:
+        if self._settings.qdrant.url is not None:
+            return Watch(self._settings, store, embedder, self.applied)
+        return Sink(self._settings, store, embedder, default_rules(), self._metrics, self.applied)
+
+    def _say(self, doing: str) -> None:
+        self._doing = doing

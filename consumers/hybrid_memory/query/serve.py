@@ -28,9 +28,11 @@ def serve(settings: Settings) -> None:
     """
     configure_logs(settings.log)
     _ = settings.bootstrap_servers
-    _make_folder(settings)
+    if settings.qdrant.url is None:
+        _make_folder(settings)
     guard = make_guard(settings, settings.http.host)
-    lock_folder(index_folder(settings)).release()  # in use? better said now than when the model is loaded
+    if settings.qdrant.url is None:
+        lock_folder(index_folder(settings)).release()  # in use? better said now than when the model is loaded
     listener = bind(settings.http.host, settings.http.port)
     metrics = Metrics()
     engine = Engine(settings, metrics, on_failure=lambda: setattr(server, "should_exit", True))

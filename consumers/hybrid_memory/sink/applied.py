@@ -24,6 +24,8 @@ class Applied:
     _topic: str = ""
     _positions: dict[int, int] = field(default_factory=dict)
     _waiters: list[_Waiter] = field(default_factory=list)
+    asked: threading.Event = field(default_factory=threading.Event)
+    """Set when somebody begins to wait; cleared by who has heard it."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, topic_id: str, topic: str, positions: Mapping[TopicPartition, int]) -> None:
@@ -42,6 +44,11 @@ class Applied:
         for waiter in done:
             waiter.loop.call_soon_threadsafe(_resolve, waiter.done)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anybody waits."""
+        return bool(self._waiters)
+
     async def wait(self, positions: Iterable[Position], timeout: float) -> bool:
         """Wait until the index shows these writes, at most `timeout` seconds; whether it does."""
         loop = asyncio.get_running_loop()
@@ -50,6 +57,7 @@ class Applied:
             if self._reached(waiter.missing):
                 return True
             self._waiters.append(waiter)
+        self.asked.set()
         try:
             return await asyncio.wait_for(waiter.done, timeout)
         except TimeoutError:

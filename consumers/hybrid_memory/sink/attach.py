@@ -41,12 +41,13 @@ def attach(cluster: Cluster, topic_prefix: str, store: VectorStore, embedder: Em
     both = {topic.name: topic for topic in (topics.memories, topics.classified)}
     identity = store.identity()
     if identity is None:
-        identity = new_identity(both, embedder.name, embedder.dimensions)
-        store.claim(identity)
+        mine = new_identity(both, embedder.name, embedder.dimensions)
+        store.claim(mine)
+        identity = store.identity() or mine  # another sink may have been first
     check_identity(identity, both, embedder.name, embedder.dimensions)
+    progress = store.progress()  # before the ends are asked for: other sinks go on meanwhile
     ends = {(topic.name, number): end for topic in both.values() for number, end in cluster.ends(topic).items()}
     retention = int(cluster.config(topics.memories.name)["delete.retention.ms"])
-    progress = store.progress()
     check_progress(progress, ends, int(time.time() * 1000), retention)
     starts = {(topic.name, number): at for topic in both.values() for number, at in cluster.starts(topic).items()}
     start = {place: max(at, progress.positions.get(place, 0)) for place, at in starts.items()}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from hybrid_memory.index.store import Progress, VectorStore
 from hybrid_memory.runtime.settings import SinkSettings
-from hybrid_memory.schemas import MemoryDeleted, encode_memory, split_memory_key
+from hybrid_memory.schemas import MemoryDeleted, encode_memory, partition_of, split_memory_key
 from hybrid_memory.sink.session import SOURCE, Session
 
 _AT_ONCE = 500
@@ -42,15 +42,18 @@ class Housekeeping:
             self._expire(session, now_ms)
         self.store.purge(now_ms - self.delete_retention_ms)
         if session.caught_up:
-            self.store.advance(Progress({}, now_ms))
+            self.store.advance(Progress(session.positions, now_ms))
         for topic, lag in session.reader.lag().items():
             session.metrics.lag.labels(f"hm-sink-{session.index_id}", topic).set(lag)
 
     def _expire(self, session: Session, now_ms: int) -> None:
         """Append the delete of what expired a while ago, unless something newer is said of it meanwhile."""
         due = self.store.expired(now_ms - int(self.settings.expiry_grace_seconds * 1000), _AT_ONCE)
+        memories = session.topics.memories
         deletes = []
         for point in due:
+            if (memories.name, partition_of(point.key, memories.partitions)) not in session.positions:
+                continue  # it is another sink's
             user_id, memory_id = split_memory_key(point.key)
             event = MemoryDeleted(user_id=user_id, memory_id=memory_id)
             deletes.append(encode_memory(event, if_seq=point.seq, source=SOURCE))

@@ -16,11 +16,12 @@ from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
-from hybrid_memory.sink.attach import attach
+from hybrid_memory.sink.attach import GROUP_PREFIX, Attached, attach
 from hybrid_memory.sink.housekeeping import Housekeeping
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.session import Session
-from hybrid_memory.sink.state import Braked, LogMoved, SinkState, StateName
+from hybrid_memory.sink.share import Membership, SharedReader
+from hybrid_memory.sink.state import Braked, LogMoved, Reassigned, SinkState, StateName
 from hybrid_memory.sink.terms import Log, Rules
 from hybrid_memory.sink.vectors import EmbeddingVectoriser
 
@@ -36,7 +37,10 @@ class Stopped(Exception):  # noqa: N818
 
 
 class Sink:
-    """Follows both topics into one index, in the thread that calls `run`. `state` may be read from any thread."""
+    """Follows both topics into one index, in the thread that calls `run`. `state` may be read from any thread.
+
+    `shared`: other sinks follow the log into this index too, and a consumer group says who has which partitions.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,7 @@ class Sink:
         rules: Rules,
         metrics: Metrics,
         applied: Applied | None = None,
+        shared: bool = False,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -55,6 +60,8 @@ class Sink:
         self._vectorise = EmbeddingVectoriser(embedder)
         self.applied = applied or Applied()
         self.state = SinkState("starting")
+        self._shared = shared
+        self._member: Membership | None = None
 
     def run(self, stop: threading.Event) -> None:
         """Follow the log until `stop` is set.
@@ -69,8 +76,10 @@ class Sink:
             pass
         except Braked as error:
             self._become("braked", str(error))
-            stop.wait()
+            self._hold_still(stop)
         finally:
+            if self._member is not None:
+                self._member.close()
             self._store.flush()
         self._become("stopped")
 
@@ -85,6 +94,14 @@ class Sink:
             except LogMoved as error:
                 self._become("retrying", str(error))
                 stop.wait(1)
+            except Reassigned as error:
+                self._become("starting", str(error))
+
+    def _hold_still(self, stop: threading.Event) -> None:
+        """Keep what we have until we are told to stop: given to another sink, it would brake that one as well."""
+        while not stop.wait(_POLL_SECONDS):
+            if self._member is not None:
+                self._member.check()
 
     def _begin(self, stack: ExitStack) -> tuple[Session, Housekeeping]:
         """Attach to the log, and make what a session needs."""
@@ -92,16 +109,14 @@ class Sink:
         attached = attach(Cluster(settings, _ANSWER_SECONDS), settings.topic_prefix, self._store, self._embedder)
         topics = attached.topics
         publisher = stack.enter_context(Publisher(settings))
-        reader = LogReader(
-            settings, f"hm-sink-{attached.identity.index_id}", (topics.memories, topics.classified), attached.start
-        )
+        reader = self._reader(attached)
         stack.callback(reader.close)
         self.applied.begin(topics.memories.topic_id, topics.memories.name, attached.start)
         log = Log(topics.memories.topic_id, topics.memories.partitions)
         session = Session(
             topics=topics,
             index_id=attached.identity.index_id,
-            answered=attached.answered,
+            answered={place: at for place, at in attached.answered.items() if place in reader.positions},
             reader=reader,
             publisher=publisher,
             applier=Applier(self._store, self._vectorise, self._rules, log, settings.expect_stream),
@@ -113,6 +128,20 @@ class Sink:
             topic_prefix=settings.topic_prefix,
         )
         return session, Housekeeping(self._store, sink, attached.delete_retention_ms)
+
+    def _reader(self, attached: Attached) -> LogReader:
+        """Reads all partitions or, of a shared index, our share as it was when the positions were read."""
+        topics, group = (
+            (attached.topics.memories, attached.topics.classified),
+            GROUP_PREFIX + attached.identity.index_id,
+        )
+        if not self._shared:
+            return LogReader(self._settings, group, topics, attached.start)
+        if self._member is not None and self._member.group != group:  # the index was made anew
+            self._member.close()
+            self._member = None
+        self._member = self._member or Membership(self._settings, group, attached.topics.memories)
+        return SharedReader(self._settings, self._member, topics, attached.start)
 
     def _become(self, name: StateName, reason: str = "") -> None:
         if (name, reason) != (self.state.name, self.state.reason):

@@ -48,9 +48,9 @@ def check_progress(progress: Progress, ends: Mapping[TopicPartition, int], now: 
         end = ends.get((name, partition), 0)
         if position > end:
             raise _refusal(f"it has applied {name}/{partition} up to {position}, and that log ends at {end}")
-    behind = any(progress.positions.get(place, 0) < end for place, end in ends.items())
-    age = now - progress.applied_at
-    if behind and progress.positions and age > delete_retention_ms * _MARGIN:
+    behind = [place for place, end in ends.items() if progress.positions.get(place, 0) < end]
+    age = now - min((progress.followed_at.get(place, progress.applied_at) for place in behind), default=now)
+    if progress.positions and age > delete_retention_ms * _MARGIN:
         days = delete_retention_ms / 86_400_000
         raise _refusal(
             f"it last followed the log {age / 86_400_000:.1f} days ago, and deletes are only kept for {days:.1f}"

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -20,13 +20,21 @@ _PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RES
 
 
 class LogReader:
-    """All partitions of some topics, assigned by hand: a restart waits for no group. Not thread-safe.
+    """All partitions of some topics (or those of some numbers), assigned by hand: a restart waits for no group.
+    Not thread-safe.
 
     `positions` is the next offset to read of each partition. It passes over gaps that compaction left, since the
     end of a partition counts as read too.
     """
 
-    def __init__(self, settings: Settings, group: str, topics: Iterable[TopicInfo], start: Mapping[Place, int]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        group: str,
+        topics: Iterable[TopicInfo],
+        start: Mapping[Place, int],
+        numbers: Collection[int] | None = None,
+    ) -> None:
         self._away = False
         self._consumer: Consumer = make_consumer(
             settings,
@@ -38,7 +46,12 @@ class LogReader:
                 "error_cb": self._on_error,
             },
         )
-        places = [(topic.name, number) for topic in topics for number in range(topic.partitions)]
+        places = [
+            (topic.name, number)
+            for topic in topics
+            for number in range(topic.partitions)
+            if numbers is None or number in numbers
+        ]
         self.positions: dict[Place, int] = {place: start.get(place, 0) for place in places}
         self._ends: dict[Place, int] = {}
         self._paused: set[Place] = set()
@@ -50,7 +63,7 @@ class LogReader:
         Raises:
             Unavailable: it is still away.
         """
-        if not self._away:
+        if not self._away or not self.positions:
             return
         try:
             self.end(next(iter(self.positions)))

@@ -92,6 +92,11 @@ class Session:
         return batch.read
 
     @property
+    def positions(self) -> Mapping[TopicPartition, int]:
+        """Where the index stands, of the partitions that this session follows."""
+        return self._moved
+
+    @property
     def silent(self) -> bool:
         """Whether records that another index's sink has answered are still being applied."""
         return any(self._moved.get(place, 0) < offset for place, offset in self.answered.items())

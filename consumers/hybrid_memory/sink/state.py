@@ -1,4 +1,4 @@
-"""What the sink is doing, and the two ways in which its session with the log ends early."""
+"""What the sink is doing, and the ways in which its session with the log ends early."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,6 +16,10 @@ class SinkState:
 
 class LogMoved(Exception):  # noqa: N818
     """A partition cannot be read from where it should be: attach to the log anew."""
+
+
+class Reassigned(Exception):  # noqa: N818
+    """The consumer group has given this sink other partitions: attach to the log anew."""
 
 
 class Braked(Exception):  # noqa: N818

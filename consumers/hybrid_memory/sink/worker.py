@@ -1,0 +1,72 @@
+"""What `hm sink` runs behind its probes: the embedder, the index on a server, and a sink, in a thread of their own."""
+
+import threading
+from collections.abc import Callable
+
+from hybrid_memory.classifier import default_rules
+from hybrid_memory.index.embedders import make_embedder
+from hybrid_memory.index.server_wait import open_when_there
+from hybrid_memory.index.timed import TimedEmbedder
+from hybrid_memory.runtime.metrics import Metrics
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.sink.loop import Sink
+
+
+class Worker:
+    """Starts in the background. `on_failure` is called from its thread when it ends by an error, kept in `failure`."""
+
+    def __init__(self, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._on_failure = on_failure
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._guarded, name="sink", daemon=True)
+        self._doing = "the embedding model is being loaded"
+        self._opened = False
+        self._sink: Sink | None = None
+        self.failure: BaseException | None = None
+
+    def start(self) -> None:
+        """Begin, and return at once."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Finish the batch, leave the group, and wait for both. A model that is being loaded is not waited for."""
+        self._stop.set()
+        if not self.loading:
+            self._thread.join(30)
+
+    @property
+    def loading(self) -> bool:
+        """Whether the model is still being loaded; nothing is open yet that would have to be closed."""
+        return self._thread.is_alive() and not self._opened
+
+    def not_ready(self) -> str | None:
+        """Why the sink does not follow the log now, or None."""
+        if self._sink is None:
+            return self._doing
+        state = self._sink.state
+        return None if state.name == "running" else f"the sink is {state.name}{': ' * bool(state.reason)}{state.reason}"
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:
+            self.failure = error
+            self._on_failure()
+
+    def _run(self) -> None:
+        timed = self._metrics.stage_duration.labels("embed").observe
+        embedder = TimedEmbedder(make_embedder(self._settings), timed)
+        self._opened = True
+        store = open_when_there(self._settings.qdrant, embedder.dimensions, True, self._stop, self._say)
+        if store is None:
+            return
+        try:
+            self._sink = Sink(self._settings, store, embedder, default_rules(), self._metrics, shared=True)
+            self._sink.run(self._stop)
+        finally:
+            store.close()
+
+    def _say(self, doing: str) -> None:
+        self._doing = doing
