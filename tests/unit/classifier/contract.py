@@ -28,7 +28,6 @@ ODD = (
     "é" * 16_384,
     "' OR 1=1 --",
 )
-ALL = (*PLAIN, *HOSTILE, *ODD)
 
 
 def check_form(answer: Answer) -> None:
@@ -49,7 +48,12 @@ def check_form(answer: Answer) -> None:
 
 
 class ClassifierContract:
-    """Inherit it, and give the fixture `classifier`, of the scope `class`: the last test closes it."""
+    """Inherit it, and give the fixture `classifier`, of the scope `class`: the last test closes it.
+
+    `texts` are four that are not all answered alike.
+    """
+
+    texts: tuple[str, ...] = PLAIN
 
     @pytest.fixture(scope="class")
     @classmethod
@@ -57,9 +61,9 @@ class ClassifierContract:
         raise NotImplementedError
 
     def test_one_answer_a_text_in_their_order(self, classifier: Classifier) -> None:
-        forth = classifier.classify(PLAIN)
-        back = classifier.classify(PLAIN[::-1])
-        assert len(forth) == len(PLAIN)
+        forth = classifier.classify(self.texts)
+        back = classifier.classify(self.texts[::-1])
+        assert len(forth) == len(self.texts)
         assert [answer.classifiers for answer in forth] == [answer.classifiers for answer in back][::-1]
         assert len({answer.classifiers for answer in forth}) > 1, "all the same would prove nothing"
 
@@ -67,28 +71,28 @@ class ClassifierContract:
         assert classifier.classify([]) == []
 
     def test_the_form_of_an_answer_holds_whatever_the_text(self, classifier: Classifier) -> None:
-        answers = classifier.classify(ALL)
-        assert len(answers) == len(ALL)
+        answers = classifier.classify([*self.texts, *HOSTILE, *ODD])
+        assert len(answers) == len((*self.texts, *HOSTILE, *ODD))
         for answer in answers:
             check_form(answer)
 
     def test_an_answer_is_the_same_alone_and_in_any_company(self, classifier: Classifier) -> None:
-        together = classifier.classify(ALL)
-        for text, answer in zip((*PLAIN, *HOSTILE), together, strict=False):
+        together = classifier.classify([*self.texts, *HOSTILE, *ODD])
+        for text, answer in zip((*self.texts, *HOSTILE), together, strict=False):
             [alone] = classifier.classify([text])
             assert (alone.classifiers, alone.fault) == (answer.classifiers, answer.fault)
 
     def test_the_same_text_twice_is_answered_twice(self, classifier: Classifier) -> None:
-        first, _, third = classifier.classify([PLAIN[0], PLAIN[1], PLAIN[0]])
+        first, _, third = classifier.classify([self.texts[0], self.texts[1], self.texts[0]])
         assert first.classifiers == third.classifiers
 
     def test_it_is_deterministic(self, classifier: Classifier) -> None:
-        assert classifier.classify(ALL) == classifier.classify(ALL)
+        assert classifier.classify([*self.texts, *HOSTILE, *ODD]) == classifier.classify([*self.texts, *HOSTILE, *ODD])
 
     def test_it_says_who_it_is_and_how_many_it_likes(self, classifier: Classifier) -> None:
         assert 1 <= classifier.batch_size <= 65_536
         assert classifier.maker.source in ("rules", "llm")
-        [answer] = classifier.classify(PLAIN[:1])
+        [answer] = classifier.classify(self.texts[:1])
         assert answer.maker == classifier.maker
 
     def test_it_can_be_closed_twice(self, classifier: Classifier) -> None:

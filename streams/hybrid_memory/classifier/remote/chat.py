@@ -55,7 +55,7 @@ class Chat:
             return _known(answer.split(",") if listed is None else listed, {lb.name for lb in self.taxonomy.labels})
         labels = clean(answer, whole) if listed is None else clean("\n".join(listed))
         if not labels and listed != [] and not says_none(answer):
-            raise UnusableError("the model's answer holds no short phrase")
+            raise UnusableError("the model's answer holds no short noun phrase")
         return labels
 
     def _schema(self) -> dict[str, Any]:

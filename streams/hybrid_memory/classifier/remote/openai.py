@@ -9,10 +9,11 @@ import httpx
 
 from hybrid_memory.classifier.choose import taxonomy_of
 from hybrid_memory.classifier.port import Answer, Classifier, Maker
-from hybrid_memory.classifier.qwen.prompt import default_prompt, load_prompt
+from hybrid_memory.classifier.qwen.prompt import PromptError, default_prompt, load_prompt
 from hybrid_memory.classifier.remote.caller import Caller, json_of
 from hybrid_memory.classifier.remote.chat import Chat, UnusableError
 from hybrid_memory.classifier.remote.loop import LoopThread
+from hybrid_memory.classifier.taxonomy import TaxonomyError
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
 
@@ -146,11 +147,7 @@ def open_server(settings: Settings, patience_s: float = _PATIENCE) -> OpenAIClas
     """
     given = settings.classifier
     key = None if given.api_key is None else given.api_key.get_secret_value()
-    chat = Chat(
-        default_prompt() if given.prompt is None else load_prompt(given.prompt),
-        taxonomy_of(settings) if given.mode == "taxonomy" else None,
-        given.max_text_tokens * _CHARACTERS_PER_TOKEN,
-    )
+    chat = _chat(settings)
     caller = Caller(
         _api(given.kind), "the model server", timeout_s=given.timeout_seconds, patience_s=patience_s, key=key
     )
@@ -164,6 +161,16 @@ def open_server(settings: Settings, patience_s: float = _PATIENCE) -> OpenAIClas
         classifier.close()
         raise
     return classifier
+
+
+def _chat(settings: Settings) -> Chat:
+    given = settings.classifier
+    try:
+        prompt = default_prompt() if given.prompt is None else load_prompt(given.prompt)
+        taxonomy = taxonomy_of(settings) if given.mode == "taxonomy" else None
+    except (PromptError, TaxonomyError) as error:
+        raise Refusal(str(error)) from None
+    return Chat(prompt, taxonomy, given.max_text_tokens * _CHARACTERS_PER_TOKEN)
 
 
 def _api(url: str) -> str:
