@@ -35,7 +35,7 @@ class HttpProgram:
         return str(self.http.base_url)
 
     def until_ready(self, seconds: float = 60) -> Self:
-        until(self._is_ready, seconds, lambda: self.program.said[-2000:])
+        until(lambda: self.answers("/readyz"), seconds, lambda: self.program.said[-2000:])
         return self
 
     def stop(self) -> int:
@@ -43,17 +43,18 @@ class HttpProgram:
         self.http.close()
         return self.program.stop()
 
-    def _is_ready(self) -> bool:
+    def answers(self, path: str) -> bool:
+        """Whether this path answers 200 now."""
         assert self.program.running, f"it ended: {self.program.said[-2000:]}"
         try:
-            return self.http.get("/readyz").status_code == 200
+            return self.http.get(path).status_code == 200
         except httpx.TransportError:
             return False
 
 
-def start_service(command: list[str], folder: Path) -> HttpProgram:
-    """A classifier service, ready."""
-    return HttpProgram.start(command, "HM_SERVICE__PORT", folder / "service.log").until_ready()
+def start_service(command: list[str], folder: Path, **env: str) -> HttpProgram:
+    """A classifier service; it may not be ready yet."""
+    return HttpProgram.start(command, "HM_SERVICE__PORT", folder / "service.log", **env)
 
 
 def start_stream(kafka: str, topic_prefix: str, folder: Path, **env: str) -> HttpProgram:
