@@ -3,22 +3,25 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hybrid_memory.runtime.access.caller import Caller
 from hybrid_memory.runtime.access.errors import NotAccepted
 from hybrid_memory.runtime.access.key_file import parse_entries
 from hybrid_memory.runtime.access.keys import PREFIX
-from hybrid_memory.runtime.access.tokens import Tokens, make_tokens
 from hybrid_memory.runtime.access.watched_keys import WatchedKeys
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.runtime.settings import JwtSettings, Settings
+
+if TYPE_CHECKING:
+    from hybrid_memory.runtime.access.tokens import Tokens
 
 
 class Identifier:
     """Knows the keys and tokens of a service."""
 
     def __init__(
-        self, keys: WatchedKeys, tokens: Tokens | None = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self, keys: WatchedKeys, tokens: "Tokens | None" = None, now: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
         self._keys, self._tokens, self._now = keys, tokens, now
 
@@ -65,4 +68,12 @@ def make_identifier(settings: Settings) -> Identifier:
         )
     given = settings.http.keys
     fixed = parse_entries(given.get_secret_value()) if given is not None else ()
-    return Identifier(WatchedKeys(path, fixed), make_tokens(settings.http.jwt))
+    return Identifier(WatchedKeys(path, fixed), _tokens(settings.http.jwt))
+
+
+def _tokens(settings: JwtSettings) -> "Tokens | None":
+    if settings == JwtSettings():
+        return None  # and nothing is loaded that checks signatures
+    from hybrid_memory.runtime.access.tokens import make_tokens
+
+    return make_tokens(settings)
