@@ -16,7 +16,16 @@ from hybrid_memory.local import Broker
 _ADDRESS = pytest.StashKey[str]()
 _OWN = pytest.StashKey[tuple[Broker, "TemporaryDirectory[str]"]]()
 # Small enough that a test sees segments roll, and many topics cost little.
-_PROPERTIES = {"log.index.size.max.bytes": 1_000_000, "log.cleaner.backoff.ms": 200, "log.initial.task.delay.ms": 200}
+_PROPERTIES = {
+    "log.index.size.max.bytes": 1_000_000,
+    "log.cleaner.backoff.ms": 200,
+    "log.initial.task.delay.ms": 200,
+    # Groups that share a topic hand over in tenths of a second, and miss who is gone within some.
+    "group.consumer.heartbeat.interval.ms": 300,
+    "group.consumer.min.heartbeat.interval.ms": 300,
+    "group.consumer.session.timeout.ms": 6000,
+    "group.consumer.min.session.timeout.ms": 6000,
+}
 
 
 def cache_dir() -> Path:

@@ -13,6 +13,7 @@ from hybrid_memory.classifier import default_rules
 from hybrid_memory.index.edge import EdgeStore
 from hybrid_memory.index.hashing import HashEmbedder
 from hybrid_memory.index.points import Point
+from hybrid_memory.index.store import VectorStore
 from hybrid_memory.runtime.kafka import Cluster, TopicInfo, make_consumer, to_record
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.publisher import Publisher
@@ -33,10 +34,14 @@ class World:
     @contextmanager
     def sink(self, index: str = "index", **settings: Any) -> Iterator["Running"]:
         """A sink that follows the log into this index while the context lasts."""
-        embedder = HashEmbedder()
-        store = EdgeStore.open(self.folder / index, embedder.dimensions)
+        with self.sink_on(EdgeStore.open(self.folder / index, HashEmbedder().dimensions), **settings) as running:
+            yield running
+
+    @contextmanager
+    def sink_on(self, store: VectorStore, shared: bool = False, **settings: Any) -> Iterator["Running"]:
+        """A sink on this store while the context lasts; the store is closed after it."""
         mine = self.settings.model_copy(update=settings)
-        running = Running(self, Sink(mine, store, embedder, default_rules(), Metrics()), store)
+        running = Running(self, Sink(mine, store, HashEmbedder(), default_rules(), Metrics(), shared=shared), store)
         thread = threading.Thread(target=running.run)
         thread.start()
         try:
@@ -84,7 +89,7 @@ class Running:
 
     world: World
     sink: Sink
-    store: EdgeStore
+    store: VectorStore
     stop: threading.Event = field(default_factory=threading.Event)
     error: BaseException | None = None
 
