@@ -111,7 +111,7 @@ class Guard:
         return caller
 
     def _count(self, who: str) -> None:
-        late = self._limiter.wait(who) if self._limiter else 0.0
+        late = 0.0 if self._limiter is None else self._limiter.wait(who)
         if late:
             retry = {"Retry-After": str(max(1, math.ceil(late)))}
             raise Problem(429, "too many requests; try again later", headers=retry)
