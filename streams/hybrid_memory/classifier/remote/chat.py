@@ -53,8 +53,9 @@ class Chat:
         listed = _listed(answer, whole)
         if self.taxonomy is not None:
             return _known(answer.split(",") if listed is None else listed, {lb.name for lb in self.taxonomy.labels})
-        labels = clean(answer, whole) if listed is None else clean("\n".join(listed))
-        if not labels and listed != [] and not says_none(answer):
+        said, whole = (answer, whole) if listed is None else ("\n".join(listed), True)
+        labels = clean(said, whole)
+        if not labels and listed != [] and not says_none(said):
             raise UnusableError("the model's answer holds no short noun phrase")
         return labels
 
@@ -115,4 +116,4 @@ def _known(labels: Collection[str], names: Collection[str]) -> tuple[str, ...]:
 def _tokens(reply: object) -> int:
     usage = reply.get("usage") if isinstance(reply, dict) else None
     total = usage.get("total_tokens") if isinstance(usage, dict) else None
-    return total if isinstance(total, int) else 0
+    return max(0, total) if isinstance(total, int) else 0
