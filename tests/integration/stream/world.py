@@ -1,10 +1,8 @@
 """Topics of their own on a real broker, memories in them, and stream processes that classify them."""
 
-import json
 import random
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,15 +20,17 @@ from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import (
     CLASSIFIED,
     MEMORIES,
+    DecodeError,
     Memory,
     MemoryClassified,
     NewRecord,
     Position,
     decode_fact,
+    decode_memory,
     encode_memory,
 )
 from hybrid_memory.schemas.registry import load_registry
-from tests.e2e.programs import Program, environment, until
+from tests.e2e.programs import ROOT, Program, environment, until
 from tests.integration.sink.world import World
 from tests.stream_process import Manner, answer
 
@@ -57,6 +57,7 @@ class Worker:
 
     program: Program
     port: int
+    place: Path
 
     @property
     def url(self) -> str:
@@ -104,8 +105,9 @@ class StreamWorld:
     def topic(self) -> TopicInfo:
         return self.world.topic(MEMORIES)
 
-    def start(self, manner: Manner = Manner(), **env: str) -> Worker:
-        """A stream process that classifies in this manner."""
+    def start(self, manner: Manner | None = None, **env: str) -> Worker:
+        """A stream process that classifies in this manner, in a folder of its own."""
+        manner = manner or Manner()
         port = free_port()
         names = {
             "HM_KAFKA__BOOTSTRAP_SERVERS": self.settings.bootstrap_servers,
@@ -113,18 +115,40 @@ class StreamWorld:
             "HM_STREAM__PORT": str(port),
             "HM_STREAM__WAIT_SECONDS": "0.05",
         }
+        # What is compiled is kept for the next process, whatever this machine says of that.
+        kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.world.folder.parent / "pycache")}
+        names |= {"PYTHONPATH": str(ROOT), **kept}
+        place = self.world.folder / f"stream-{len(self.workers)}"
+        place.mkdir()
         command = [sys.executable, "-W", "error", "-m", "tests.stream_process"]
-        output = self.world.folder / f"stream-{len(self.workers)}.log"
-        program = Program.start(command, environment(**names, **manner.env, **self.env, **env), output)
-        self.workers.append(Worker(program, port))
+        inside = ["/bin/sh", "-c", 'cd "$0" && exec "$@"', str(place), *command]
+        output = place.with_suffix(".log")
+        program = Program.start(inside, environment(**{**names, **manner.env, **self.env, **env}), output)
+        self.workers.append(Worker(program, port, place))
         return self.workers[-1]
 
-    def add(self, texts: Iterable[str], **fields: object) -> list[Position]:
-        """Memories with these texts, whose facts are waited for by `settle`."""
-        memories = [Memory.new(user_id=f"user {number % 7}", text=text, **fields) for number, text in enumerate(texts)]
+    def add(self, texts: Iterable[str]) -> list[Position]:
+        """Memories with these texts, each of which is to get its fact."""
+        return self.add_memories(
+            Memory.new(user_id=f"user {number % 7}", text=text) for number, text in enumerate(texts)
+        )
+
+    def add_memories(self, memories: Iterable[Memory]) -> list[Position]:
+        """Memories, each of which is to get its fact."""
+        memories = list(memories)
         positions = self.world.send(*(encode_memory(memory) for memory in memories))
         self.sent.update(zip(positions, memories, strict=True))
         return positions
+
+    def expect_what_is_there(self) -> None:
+        """From now on, each memory in the log is to have its fact: a writer does not know what became of a record that
+        was not confirmed."""
+        for record in self.world.read(MEMORIES):
+            with suppress(DecodeError):
+                memory = decode_memory(record)
+                if isinstance(memory, Memory):
+                    at = Position(topic_id=self.topic.topic_id, partition=record.partition, offset=record.offset)
+                    self.sent[at] = memory
 
     def put(self, *records: NewRecord) -> list[Position]:
         """Records of which no fact is expected."""
@@ -213,12 +237,3 @@ def texts(count: int, words: str = "tea chess Oslo jazz bread lake piano garden"
     """Different texts."""
     rng = random.Random(count)
     return [f"memory {number}: {' '.join(rng.choices(words.split(), k=5))}" for number in range(count)]
-
-
-def parsed(said: str) -> list[dict[str, object]]:
-    """The lines of a log that are JSON."""
-    return [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-
-
-def wait(seconds: float) -> None:
-    time.sleep(seconds)

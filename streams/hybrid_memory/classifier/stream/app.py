@@ -9,7 +9,8 @@ from hybrid_memory.classifier.stream.kafka_keys import Connection
 Take = Callable[[Sequence[Any], Callable[[Any], Awaitable[Any]]], Awaitable[None]]
 """Takes a batch of events, and how to acknowledge one. Raises nothing but the cancellation of a frozen app."""
 
-_BUFFERED_BATCHES = 4
+_BUFFERED_BATCHES, _READ_BATCHES = 8, 2
+"""Faust reads on until the buffer is at four fifths, and again from two fifths; what it has read by then must fit."""
 
 
 def make_app(connection: Connection, group: str, topic: str, size: int, wait_seconds: float, take: Take) -> StreamApp:
@@ -37,10 +38,10 @@ def make_app(connection: Connection, group: str, topic: str, size: int, wait_sec
         table_standby_replicas=0,
         stream_wait_empty=True,
         stream_buffer_maxsize=_BUFFERED_BATCHES * size,
-        broker_max_poll_records=_BUFFERED_BATCHES * size,
+        broker_max_poll_records=_READ_BATCHES * size,
         broker_max_poll_interval=10_000_000,
         broker_rebalance_timeout=300,
-        broker_commit_interval=2.0,
+        broker_commit_interval=1.0,
         stream_processing_timeout=900,
         broker_commit_livelock_soft_timeout=900,
         producer_request_timeout=60,

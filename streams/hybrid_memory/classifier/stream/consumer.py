@@ -3,19 +3,29 @@
 - Commits follow what was delivered. Faust counts acknowledged offsets one by one, and stays behind for good where
   compaction left gaps. One agent delivers every partition in order, so the last delivered offset says it all.
 - Nothing is committed once the stream is frozen, and nothing is waited for: what is in flight then is done again.
-- Where the buffer is full, reading waits until there is room. Faust would take the partition out of fetching and look
-  again a second later, in which a fast classifier has long run dry.
+- Where the buffer is full, Faust looks again a second later, in which a fast classifier has long run dry. Ours looks
+  sooner.
 """
 
+import asyncio
+import logging
 from typing import Any
 
+import cramjam  # noqa: F401  without it aiokafka cannot read zstd: better said now than at the first record
 import faust
 from faust.transport.drivers import aiokafka
 from faust.types import TP
+from mode.services import WaitResults
+
+from hybrid_memory.classifier.stream.eager import Waiting, at_once
+
+_ROOM_SECONDS = 0.002
 
 
 class StreamConsumer(aiokafka.Consumer):
     """Commits up to the last record that was delivered, whatever gaps there are before it."""
+
+    logger = aiokafka.logger
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,8 +41,22 @@ class StreamConsumer(aiokafka.Consumer):
         self._frozen = True
         self._unacked_messages.clear()
 
-    def on_buffer_full(self, tp: TP) -> None:  # noqa: ARG002
-        return
+    async def _wait_next_records(self, timeout: float) -> Any:
+        while self._buffered_partitions and not self._active_partitions and self.flow_active and not self.should_stop:
+            await asyncio.sleep(_ROOM_SECONDS)
+        return await super()._wait_next_records(timeout)
+
+    async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:
+        """As Faust's, but that what is done at once needs no tasks: handing over a record seldom waits."""
+        if len(coros) != 2 or not all(map(asyncio.iscoroutine, coros)):
+            return await super().wait_first(*coros, timeout=timeout)
+        first, second = coros
+        try:
+            result = at_once(first)
+        except Waiting as waiting:
+            return await super().wait_first(waiting.rest, second, timeout=timeout)
+        second.close()
+        return WaitResults([first], [result], self.should_stop)
 
     def _new_offset(self, tp: TP) -> int | None:
         self._acked[tp].clear()
@@ -50,6 +74,8 @@ class StreamTransport(aiokafka.Transport):
 
 class StreamApp(faust.App):
     """A Faust app that reads by our consumer and writes no folders."""
+
+    logger = logging.getLogger("faust.app")
 
     @property
     def reader(self) -> StreamConsumer:

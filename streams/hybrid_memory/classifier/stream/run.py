@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 
@@ -28,6 +29,9 @@ OpenClassifier = Callable[[Settings], tuple[Classifier, Choice]]
 
 _LOG = logging.getLogger(__name__)
 _ANSWER_SECONDS = 5.0
+_SWITCH_SECONDS = 0.001
+"""The reading thread needs the interpreter for some microseconds at a time, many times: at Python's own 5 ms it starves
+beside threads that decode and encode."""
 
 
 def run_stream(settings: Settings, open_classifier: OpenClassifier = open_classifier) -> None:
@@ -39,6 +43,7 @@ def run_stream(settings: Settings, open_classifier: OpenClassifier = open_classi
     """
     configure_logs(settings.log)
     _quieten()
+    sys.setswitchinterval(_SWITCH_SECONDS)
     _ = settings.bootstrap_servers
     connection = _connection(settings)
     listener = bind(settings.stream.host, settings.stream.port)
