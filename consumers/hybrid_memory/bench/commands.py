@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-
 bench = typer.Typer(
     name="bench",
     invoke_without_command=True,

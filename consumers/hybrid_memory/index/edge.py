@@ -4,7 +4,7 @@ Edge holds the interpreter's lock during each call, so calls do not overlap and 
 points by scanning them; that is fast enough for 100,000 memories, so no graph is built unless `optimize` is called.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any, Self
@@ -18,15 +18,13 @@ from hybrid_memory.index.edge_folder import lock_folder, open_shard
 from hybrid_memory.index.meta import identity_from_json, identity_to_json, progress_from_json, progress_to_json
 from hybrid_memory.index.payload import from_payload, to_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
+from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
 from hybrid_memory.index.store import Hit, Identity, Progress, Query, Rejected, VectorStore
-from hybrid_memory.index.validate import check_points, vector_fault
+from hybrid_memory.index.validate import check_points, check_query
 from hybrid_memory.schemas import point_id
 
 CHUNK = 128
 """Points a call: 10 to 30 ms during which no other thread runs."""
-
-_CANDIDATES = (256, 2048)
-_TIES = 8
 
 
 class EdgeStore(VectorStore):
@@ -89,13 +87,8 @@ class EdgeStore(VectorStore):
                 self._put([stored for stored in chunk if stored.point.seq == seqs.get(stored.point.id)])
 
     def search(self, query: Query) -> list[Hit]:
-        if fault := vector_fault(query.vector, self._dimensions):
-            raise ValueError(f"the query's vector {fault}")
-        if query.limit < 1:
-            return []
-        found = self._nearest(query)
-        found.sort(key=lambda hit: (-hit.score, -_payload(hit)["seq"], str(hit.id)))
-        return [_hit(hit, query) for hit in found[: query.limit]]
+        check_query(query, self._dimensions)
+        return find(_EdgeRanker(self._shard, query), query)
 
     def users(self) -> dict[str, int]:
         shard = self._shard
@@ -168,19 +161,6 @@ class EdgeStore(VectorStore):
         if points:
             self._update(edge.UpdateOperation.upsert_points([_edge_point(stored) for stored in points]))
 
-    def _nearest(self, query: Query) -> list[edge.ScoredPoint]:
-        """The best hits and some more, for ties; widened once where a memory that was no candidate could be better."""
-        shard, limit = self._shard, query.limit + _TIES
-        if query.classifier_weight <= 0:
-            return shard.query(schema.text_request(query, limit))
-        best: list[edge.ScoredPoint] = []
-        for candidates in _CANDIDATES:
-            request = schema.weighted_requests(query, limit, max(candidates, limit))
-            best, worst = shard.query_batch(request)
-            if not worst or best[query.limit - 1].score >= worst[0].score + query.classifier_weight:
-                break
-        return best
-
     def _retrieve(self, ids: list[str], with_payload: Any, with_vector: bool) -> list[edge.Record]:
         shard = self._shard
         chunks = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
@@ -225,9 +205,26 @@ def _stored(record: edge.Record) -> StoredPoint:
     return StoredPoint(point, vectors)
 
 
-def _hit(found: edge.ScoredPoint, query: Query) -> Hit:
-    point = from_payload(_payload(found))
-    if point.memory is None or point.memory.user_id != query.user_id:
-        raise RuntimeError(f"the index answered a search with what is not that user's memory: point {found.id}")
-    score = found.score / (1 + max(0.0, query.classifier_weight))
-    return Hit(point, min(1.0, max(0.0, score)))
+class _EdgeRanker(Ranker):
+    """One search, put to a shard."""
+
+    def __init__(self, shard: edge.EdgeShard, query: Query) -> None:
+        self._shard, self._query = shard, query
+
+    def ask(self, asked: Sequence[Ask]) -> list[list[Ranked]]:
+        requests = [schema.request_of(ask, self._query) for ask in asked]
+        answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
+        return [[Ranked(str(one.id), one.score, _words(one.vector)) for one in found] for found in answers]
+
+    def visible(self) -> int:
+        return self._shard.count(schema.visible_count(self._query))
+
+    def points(self, ids: Collection[str]) -> Mapping[str, Point]:
+        found = self._shard.retrieve(list(ids), True, False)
+        return {str(record.id): from_payload(_payload(record)) for record in found}
+
+
+def _words(vector: Any) -> SparseVector | None:
+    if not vector:
+        return None
+    return SparseVector(tuple(vector["bm25"].indices), tuple(vector["bm25"].values))

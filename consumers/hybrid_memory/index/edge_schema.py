@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 import qdrant_edge as edge
 
 from hybrid_memory.index.payload import LIVE_STATES
-from hybrid_memory.index.points import StoredPoint
+from hybrid_memory.index.points import SparseVector, StoredPoint
+from hybrid_memory.index.retrieval import Ask, QueryVector
 from hybrid_memory.index.store import Query
 
 Request = edge.QueryRequest
@@ -79,34 +80,29 @@ def tombstone_filter(before: int) -> edge.Filter:
     return edge.Filter(must=[until("deleted_at", before)])
 
 
-def text_request(query: Query, limit: int) -> Request:
-    """The nearest texts."""
-    filters = _visible(query)
-    return Request(limit=limit, query=_nearest(query.vector, "text"), filter=filters, with_payload=True)
-
-
-def weighted_requests(query: Query, limit: int, candidates: int) -> edge.QueryBatchRequest:
-    """Two requests: the nearest texts scored `text + weight × classifiers`, and the worst text that was a candidate.
-
-    Both parts are scored for exactly the same candidates, so none is missing by chance; memories without classifiers
-    count 0 there, and so do classifiers that point away from the query.
-    """
-    filters = _visible(query)
-    texts = edge.Prefetch(limit=candidates, query=_nearest(query.vector, "text"), filter=filters)
-    classifiers = edge.Prefetch(
-        limit=candidates, query=_nearest([list(query.vector)], "classifiers"), filter=filters, prefetches=[texts]
+def request_of(ask: Ask, query: Query) -> Request:
+    """A question of a search. Words are as rare as they are among what can be found, not among others' memories."""
+    visible = _visible(query)
+    must = [*(visible.must or []), *([edge.HasIdCondition(set(ask.among))] if ask.among is not None else [])]
+    corpus = edge.SearchParams(idf=edge.IdfParams(visible)) if ask.using == "bm25" else None
+    return Request(
+        limit=ask.limit,
+        query=edge.Query.Nearest(_vector(ask.vector), using=ask.using),
+        filter=edge.Filter(must=must, must_not=visible.must_not),
+        params=corpus,
+        with_vector=["bm25"] if ask.with_words else None,
     )
-    of = edge.Expression
-    classified = of.Max([of.Constant(0.0), of.Variable("$score[1]")])
-    score = of.Sum([of.Variable("$score[0]"), of.Mult([of.Constant(query.classifier_weight), classified])])
-    formula = edge.Formula(score, {"$score[0]": -1.0, "$score[1]": 0.0})
-    best = Request(limit=limit, query=formula, prefetches=[texts, classifiers], filter=filters, with_payload=True)
-    worst = Request(limit=1, offset=candidates - 1, query=_nearest(query.vector, "text"), filter=filters)
-    return edge.QueryBatchRequest([best, worst])
 
 
-def _nearest(vector: Sequence[float] | list[list[float]], using: str) -> edge.Query:
-    return edge.Query.Nearest(list(vector), using=using)  # type: ignore[arg-type]  # a vector or a list of them
+def visible_count(query: Query) -> edge.CountRequest:
+    """How many memories a search could find."""
+    return edge.CountRequest(exact=True, filter=_visible(query))
+
+
+def _vector(vector: QueryVector) -> "edge.NamedVector":
+    if isinstance(vector, SparseVector):
+        return edge.SparseVector(list(vector.indices), list(vector.values))
+    return [list(row) if isinstance(row, Sequence) else row for row in vector]  # type: ignore[return-value]
 
 
 def _visible(query: Query) -> edge.Filter:

@@ -72,6 +72,9 @@ class SparseVector:
     values: tuple[float, ...]
 
 
+NO_WORDS = SparseVector((), ())
+
+
 @dataclass(frozen=True, slots=True)
 class Vectors:
     """The vectors of a live point: unit length, of the embedder's dimensions; one classifier vector a classifier."""

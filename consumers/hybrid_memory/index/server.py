@@ -5,7 +5,7 @@ Writes are guarded on the server: what is stored is replaced only where it is no
 writes, how often, or how late; see `hybrid_memory.sink.share`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
 
@@ -16,10 +16,11 @@ from hybrid_memory.index import server_schema as schema
 from hybrid_memory.index.meta import identity_from_json
 from hybrid_memory.index.payload import from_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
+from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
 from hybrid_memory.index.server_errors import Wrong, address_of, rejected, translated
 from hybrid_memory.index.server_open import check_version, connect, ensure_collection
 from hybrid_memory.index.store import Hit, Identity, Progress, Query, VectorStore
-from hybrid_memory.index.validate import check_points, vector_fault
+from hybrid_memory.index.validate import check_points, check_query
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.settings import QdrantSettings
 from hybrid_memory.schemas import point_id
@@ -27,8 +28,6 @@ from hybrid_memory.schemas import point_id
 CHUNK = 128
 """Points a request: 64 to 256 is what the vendor advises; a guarded one carries a condition a point."""
 
-_CANDIDATES = (256, 2048)
-_TIES = 8
 _PAGE = 256
 # Of several replicas, one decides what a guard finds, for all.
 _ORDERED = models.WriteOrdering.MEDIUM
@@ -113,13 +112,24 @@ class ServerStore(VectorStore):
             self._write(chunk, schema.same_version(chunk), models.UpdateMode.UPDATE_ONLY)
 
     def search(self, query: Query) -> list[Hit]:
-        if fault := vector_fault(query.vector, self._dimensions):
-            raise ValueError(f"the query's vector {fault}")
-        if query.limit < 1:
-            return []
-        found = self._nearest(query)
-        found.sort(key=lambda hit: (-hit.score, -_payload(hit)["seq"], str(hit.id)))
-        return [_hit(hit, query) for hit in found[: query.limit]]
+        check_query(query, self._dimensions)
+        return find(_ServerRanker(self, query), query)
+
+    def rank(self, query: Query, asked: Sequence[Ask]) -> list[list[Ranked]]:
+        """The answers to the questions of a search, in one round trip."""
+        requests = [schema.request_of(ask, query) for ask in asked]
+        with self._asking() as client:
+            answers = client.query_batch_points(self._collection, requests)
+        return [[Ranked(str(one.id), one.score, _words(one.vector)) for one in answer.points] for answer in answers]
+
+    def visible(self, query: Query) -> int:
+        """How many memories a search could find."""
+        with self._asking() as client:
+            return client.count(self._collection, count_filter=schema.visible_filter(query), exact=True).count
+
+    def points(self, ids: Iterable[str]) -> dict[str, Point]:
+        """These points by id."""
+        return {str(one.id): from_payload(_payload(one)) for one in self._retrieve(list(ids), with_vectors=False)}
 
     def users(self) -> dict[str, int]:
         most = max(1, self.count())
@@ -199,22 +209,6 @@ class ServerStore(VectorStore):
             )
             _settled(done)
 
-    def _nearest(self, query: Query) -> list[models.ScoredPoint]:
-        """The best hits and some more, for ties; widened once where a memory that was no candidate could be better."""
-        limit = query.limit + _TIES
-        if query.classifier_weight <= 0:
-            return self._query([schema.text_request(query, limit)])[0]
-        best: list[models.ScoredPoint] = []
-        for candidates in _CANDIDATES:
-            best, worst = self._query(schema.weighted_requests(query, limit, max(candidates, limit)))
-            if not worst or best[query.limit - 1].score >= worst[0].score + query.classifier_weight:
-                break
-        return best
-
-    def _query(self, requests: list[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
-        with self._asking() as client:
-            return [list(answer.points) for answer in client.query_batch_points(self._collection, requests)]
-
     def _retrieve(self, ids: list[str], with_vectors: bool) -> list[models.Record]:
         found: list[models.Record] = []
         for start in range(0, len(ids), CHUNK):
@@ -248,9 +242,23 @@ def _stored(record: models.Record) -> StoredPoint:
     return StoredPoint(point, vectors)
 
 
-def _hit(found: models.ScoredPoint, query: Query) -> Hit:
-    point = from_payload(_payload(found))
-    if point.memory is None or point.memory.user_id != query.user_id:
-        raise RuntimeError(f"the index answered a search with what is not that user's memory: point {found.id}")
-    score = found.score / (1 + max(0.0, query.classifier_weight))
-    return Hit(point, min(1.0, max(0.0, score)))
+class _ServerRanker(Ranker):
+    """One search, put to a server."""
+
+    def __init__(self, store: ServerStore, query: Query) -> None:
+        self._store, self._query = store, query
+
+    def ask(self, asked: Sequence[Ask]) -> list[list[Ranked]]:
+        return self._store.rank(self._query, asked)
+
+    def visible(self) -> int:
+        return self._store.visible(self._query)
+
+    def points(self, ids: Collection[str]) -> Mapping[str, Point]:
+        return self._store.points(ids)
+
+
+def _words(vector: Any) -> SparseVector | None:
+    if not vector:
+        return None
+    return SparseVector(tuple(vector["bm25"].indices), tuple(vector["bm25"].values))

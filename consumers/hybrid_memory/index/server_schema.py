@@ -3,13 +3,14 @@
 Every field that a filter names is indexed, so a server in strict mode takes them all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from qdrant_client import models
 
 from hybrid_memory.index.payload import LIVE_STATES, to_payload
-from hybrid_memory.index.points import Point, StoredPoint
+from hybrid_memory.index.points import Point, SparseVector, StoredPoint
+from hybrid_memory.index.retrieval import Ask, QueryVector
 from hybrid_memory.index.store import Query
 
 LIVE = models.Filter(must=[models.FieldCondition(key="state", match=models.MatchAny(any=list(LIVE_STATES)))])
@@ -135,38 +136,32 @@ def tombstone_filter(before: int) -> models.Filter:
     return models.Filter(must=[up_to("deleted_at", before)])
 
 
-def text_request(query: Query, limit: int) -> models.QueryRequest:
-    """The nearest texts."""
+def request_of(ask: Ask, query: Query) -> models.QueryRequest:
+    """A question of a search. Words are as rare as they are among what can be found, not among others' memories."""
+    visible = visible_filter(query)
+    among = [] if ask.among is None else [models.HasIdCondition(has_id=list(ask.among))]
+    corpus = models.SearchParams(idf=models.IdfCorpusParams(corpus=visible)) if ask.using == "bm25" else None
     return models.QueryRequest(
-        query=list(query.vector), using="text", filter=_visible(query), limit=limit, with_payload=True
+        query=_vector(ask.vector),
+        using=ask.using,
+        filter=models.Filter(must=[*_all(visible.must), *among], must_not=visible.must_not),
+        params=corpus,
+        limit=ask.limit,
+        with_vector=["bm25"] if ask.with_words else None,
     )
 
 
-def weighted_requests(query: Query, limit: int, candidates: int) -> list[models.QueryRequest]:
-    """Two requests: the nearest texts scored `text + weight × classifiers`, and the worst text that was a candidate.
-
-    Both parts are scored for exactly the same candidates, so none is missing by chance; memories without classifiers
-    count 0 there, and so do classifiers that point away from the query.
-    """
-    visible, vector = _visible(query), list(query.vector)
-    texts = models.Prefetch(query=vector, using="text", filter=visible, limit=candidates)
-    classifiers = models.Prefetch(
-        prefetch=[texts], query=[vector], using="classifiers", filter=visible, limit=candidates, score_threshold=0.0
-    )
-    formula = models.FormulaQuery(
-        formula=models.SumExpression(
-            sum=["$score[0]", models.MultExpression(mult=[query.classifier_weight, "$score[1]"])]
-        ),
-        defaults={"$score[0]": -1.0, "$score[1]": 0.0},
-    )
-    best = models.QueryRequest(
-        prefetch=[texts, classifiers], query=formula, filter=visible, limit=limit, with_payload=True
-    )
-    worst = models.QueryRequest(query=vector, using="text", filter=visible, limit=1, offset=candidates - 1)
-    return [best, worst]
+def _vector(vector: QueryVector) -> Any:
+    if isinstance(vector, SparseVector):
+        return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
+    return [list(row) if isinstance(row, Sequence) else row for row in vector]
 
 
-def _visible(query: Query) -> models.Filter:
+def _all(conditions: Any) -> list[models.Condition]:
+    return list(conditions or ())
+
+
+def visible_filter(query: Query) -> models.Filter:
     """Whose memories, of which topic, and neither deleted nor expired."""
     must: list[models.Condition] = [_equals("user_id", query.user_id)]
     if query.topic is not None:

@@ -4,7 +4,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from hybrid_memory.index.points import Point, StoredPoint
+from hybrid_memory.index.points import NO_WORDS, Point, SparseVector, StoredPoint
+from hybrid_memory.index.ranking import Parts
 
 SCHEMA_VERSION = 1
 """Raised when points are laid out in another way; an index of another version must be built anew."""
@@ -47,24 +48,26 @@ class Progress:
 class Query:
     """A search of one user's live memories.
 
-    `vector` is the context's, unit length. `classifier_weight` 0 leaves classifiers out. `now` (ms) hides what has
-    expired.
+    `vector` is the context's, unit length; `words` are its words, each with weight 1; `labels` the vectors of its own
+    classifiers. Without words or labels, those parts of the score are 0. `now` (ms) hides what has expired.
     """
 
     user_id: str
     vector: Sequence[float]
     limit: int
     now: int
+    words: SparseVector = NO_WORDS
+    labels: Sequence[Sequence[float]] = ()
     topic: str | None = None
-    classifier_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A point that was found; `score` is between 0 and 1 and comparable between queries."""
+    """A point that was found; `score` is between 0 and 1 and comparable between queries, and `parts` make it up."""
 
     point: Point
     score: float
+    parts: Parts = field(default_factory=Parts)
 
 
 class VectorStore(ABC):
@@ -111,7 +114,11 @@ class VectorStore(ABC):
 
     @abstractmethod
     def search(self, query: Query) -> list[Hit]:
-        """The user's best live memories, best first; ties by seq (newer first), then id."""
+        """The user's best live memories by the formula of `ranking`, best first; ties by seq (newer first), then id.
+
+        Raises:
+            ValueError: a vector of the query is none of this index.
+        """
 
     @abstractmethod
     def users(self) -> dict[str, int]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from hybrid_memory.index.points import SparseVector, StoredPoint, Vectors
-from hybrid_memory.index.store import Rejected
+from hybrid_memory.index.store import Query, Rejected
 
 _UNIT_TOLERANCE = 1e-3
 _MAX_INDEX = 2**32 - 1
@@ -23,6 +23,19 @@ def check_points(points: Sequence[StoredPoint], dimensions: int) -> None:
         fault = _fault(stored, dimensions)
         if fault:
             raise Rejected(f"{stored.point.key}: {fault}")
+
+
+def check_query(query: Query, dimensions: int) -> None:
+    """Refuse a query whose vectors are none of this index.
+
+    Raises:
+        ValueError: the message says which and what is wrong.
+    """
+    if fault := vector_fault(query.vector, dimensions):
+        raise ValueError(f"the query's vector {fault}")
+    for number, label in enumerate(query.labels):
+        if fault := vector_fault(label, dimensions):
+            raise ValueError(f"the query's label vector {number} {fault}")
 
 
 def vector_fault(vector: Sequence[float], dimensions: int) -> str | None:

@@ -92,7 +92,10 @@ class Engine:
         if store is None:
             return
         try:
-            self._searcher, self._follower = Searcher(store, embedder), self._follow(store, embedder)
+            self._searcher, self._follower = (
+                Searcher(store, embedder, default_rules().classify),
+                self._follow(store, embedder),
+            )
             self._follower.run(self._stop)
         finally:
             self._searcher = None

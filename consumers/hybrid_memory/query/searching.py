@@ -2,26 +2,36 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
+from hybrid_memory.classifier import Labels
+from hybrid_memory.index.bm25 import bm25_query
+from hybrid_memory.index.cache import LabelVectors
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.points import Point
 from hybrid_memory.index.store import Hit, Query, VectorStore
 from hybrid_memory.query.bodies import SearchRequest
 from hybrid_memory.schemas import memory_key
 
-CLASSIFIER_WEIGHT = 0.1
-"""A small additive term: as an equal voter classifiers cost more answers than they gain (measured; see docs)."""
+QUERY_WORDS = 100
+"""So many words of a context are looked for; the embedding model does not read many more either."""
 
 _TOPIC_OF_DOMAIN = {"places": "food", "movies": "movies", "music": "music"}
+
+
+Classify = Callable[[str], Labels]
+"""The classifiers of a context, by the same rules as those of memories."""
 
 
 class Searcher:
     """Answers from one index. Blocking work runs in threads, so that the event loop stays free."""
 
-    def __init__(self, store: VectorStore, embedder: Embedder) -> None:
+    def __init__(self, store: VectorStore, embedder: Embedder, classify: Classify) -> None:
         self._store = store
         self._embedder = embedder
+        self._classify = classify
+        self._labels = LabelVectors(embedder)
 
     async def search(self, request: SearchRequest) -> list[Hit]:
         """The user's best live memories, best first; only what reaches the threshold."""
@@ -45,14 +55,17 @@ class Searcher:
         return await asyncio.to_thread(self._store.users)
 
     def _search(self, request: SearchRequest) -> list[Hit]:
+        labels = self._classify(request.context).classifiers if request.use_classifiers else ()
         [vector] = self._embedder.embed([request.context])
+        known = self._labels.vectors(labels)
         return self._store.search(
             Query(
                 user_id=request.user_id,
                 vector=vector.tolist(),
                 limit=request.limit,
                 now=int(time.time() * 1000),
+                words=bm25_query(" ".join(request.context.split()[:QUERY_WORDS])),
+                labels=[known[label] for label in labels],
                 topic=_TOPIC_OF_DOMAIN.get(request.domain or ""),
-                classifier_weight=CLASSIFIER_WEIGHT if request.use_classifiers else 0.0,
             )
         )

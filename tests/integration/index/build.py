@@ -52,5 +52,8 @@ def tombstone(*, user: str = "ann", id: str = "m1", seq: int = 2, deleted_at: in
     return StoredPoint(Point(key=key, seq=seq, appended_at=deleted_at, memory=None, state="deleted"), None)
 
 
-def ask(text: str, *, user: str = "ann", limit: int = 10, now: int = NOW, **rest: Any) -> Query:
-    return Query(user_id=user, vector=vector(text), limit=limit, now=now, **rest)
+def ask(
+    text: str, *, user: str = "ann", limit: int = 10, now: int = NOW, labels: Sequence[str] = (), **rest: Any
+) -> Query:
+    """A search by text alone, unless `words` are given; `labels` are the context's own classifiers."""
+    return Query(user_id=user, vector=vector(text), limit=limit, now=now, labels=[*map(vector, labels)], **rest)

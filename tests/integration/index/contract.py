@@ -2,15 +2,17 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from hybrid_memory.index.bm25 import bm25_query
 from hybrid_memory.index.points import StoredPoint, Vectors
+from hybrid_memory.index.ranking import Parts
 from hybrid_memory.index.store import Hit, Identity, Progress, Rejected, VectorStore
 from tests.integration.index.build import DIMENSIONS, NOW, ask, live, tombstone, vector
 
@@ -20,6 +22,28 @@ IDENTITY = Identity(
     embedder="hash",
     dimensions=DIMENSIONS,
 )
+
+
+KINDS: tuple[dict[str, Any], ...] = ({}, {"words": bm25_query("green tea")}, {"labels": ("tea", "work")})
+"""Searches by text alone, by words too, and by classifiers too."""
+
+
+def expected(point: StoredPoint, corpus: list[StoredPoint], context: str, labels: tuple[str, ...]) -> Parts:
+    """The parts of a point's score, by the book: `corpus` are all memories of its user."""
+    assert point.vectors is not None
+    own = dict(zip(point.vectors.bm25.indices, point.vectors.bm25.values, strict=True))
+    words = bm25_query(context).indices
+    having = {word: sum(word in one.vectors.bm25.indices for one in corpus if one.vectors) for word in words}
+    rarity = {word: math.log(1 + (len(corpus) - n + 0.5) / (n + 0.5)) for word, n in having.items()}
+    bm25 = sum(rarity[word] * own.get(word, 0.0) for word in words)
+    cosine = _dot(vector(context), point.vectors.text)
+    best = [max((_dot(vector(label), one) for one in point.vectors.classifiers), default=0.0) for label in labels]
+    shared = max(0.0, (sum(best) / len(best) - 0.5) / 0.5)
+    return Parts(max(0.0, cosine), bm25 / (1.9 * sum(rarity.values())), shared)
+
+
+def _dot(a: Sequence[float], b: Sequence[float]) -> float:
+    return sum(x * y for x, y in zip(a, b, strict=True))
 
 
 def ids(hits: list[Hit]) -> list[str]:
@@ -227,22 +251,22 @@ class StoreContract(ABC):
         store.upsert([live("green tea in the morning", id="tea"), live("my car broke down", id="car")])
         hits = store.search(ask("green tea in the morning"))
         assert ids(hits) == ["tea", "car"]
-        assert hits[0].score == pytest.approx(1, abs=2e-3)
-        assert 0 <= hits[1].score < 0.5
+        assert hits[0].parts.text == pytest.approx(1, abs=2e-3)
+        assert 0 <= hits[1].parts.text < 0.5
 
     def test_the_limit_holds_and_a_longer_list_starts_with_the_shorter(self, store: VectorStore) -> None:
         store.upsert([live(f"green tea {n}", id=str(n), seq=n) for n in range(50)])
-        for weight in (0.0, 0.2):
-            long = ids(store.search(ask("green tea 7", limit=40, classifier_weight=weight)))
+        for more in KINDS:
+            long = ids(store.search(ask("green tea 7", limit=40, **more)))
             assert len(long) == 40
-            assert ids(store.search(ask("green tea 7", limit=3, classifier_weight=weight))) == long[:3]
+            assert ids(store.search(ask("green tea 7", limit=3, **more))) == long[:3]
 
     def test_nobody_sees_another_users_memories(self, store: VectorStore) -> None:
         store.upsert(
             [live("green tea", user=user, id=str(n), classifiers=("tea",)) for user in "xyz" for n in range(30)]
         )
-        for weight in (0.0, 0.5):
-            hits = store.search(ask("green tea", user="y", limit=100, classifier_weight=weight))
+        for more in KINDS:
+            hits = store.search(ask("green tea", user="y", limit=100, **more))
             assert len(hits) == 30
             assert {hit.point.memory.user_id for hit in hits if hit.point.memory} == {"y"}
         assert store.search(ask("green tea", user="Y")) == []
@@ -252,43 +276,72 @@ class StoreContract(ABC):
         soon = datetime.fromtimestamp(NOW / 1000, UTC)
         store.upsert([live(id="stays", topic="food"), live(id="goes"), live(id="ends", topic="food", expires_at=soon)])
         store.upsert([tombstone(id="goes")])
-        for weight in (0.0, 0.5):
-            assert set(ids(store.search(ask("tea", now=NOW - 1, classifier_weight=weight)))) == {"stays", "ends"}
-            assert ids(store.search(ask("tea", now=NOW, classifier_weight=weight))) == ["stays"]
-            assert ids(store.search(ask("tea", topic="food", classifier_weight=weight))) == ["stays"]
-            assert store.search(ask("tea", topic="work", classifier_weight=weight)) == []
+        for more in KINDS:
+            assert set(ids(store.search(ask("tea", now=NOW - 1, **more)))) == {"stays", "ends"}
+            assert ids(store.search(ask("tea", now=NOW, **more))) == ["stays"]
+            assert ids(store.search(ask("tea", topic="food", **more))) == ["stays"]
+            assert store.search(ask("tea", topic="work", **more)) == []
 
-    def test_classifiers_add_to_the_score_by_their_weight(self, store: VectorStore) -> None:
+    def test_every_score_is_the_formulas(self, store: VectorStore) -> None:
+        """Against cosines, BM25 and rarities that are computed here, from the points themselves."""
+        texts = [
+            "green tea in the morning",
+            "green green paint",
+            "a mouse in the morning",
+            "tea, tea and more tea",
+            "...",
+        ]
+        points = [live(text, id=str(n), classifiers=("drink",) * (n % 2)) for n, text in enumerate(texts)]
+        others = [live("green tea and yellow jackets", user="bob", id=str(n)) for n in range(50)]
+        store.upsert(points + others)
+        context = "tea with a green zebra"
+        hits = store.search(ask(context, words=bm25_query(context), labels=("drink", "work")))
+        assert len(hits) == len(points)
+        of = {point.point.id: point for point in points}
+        for hit in hits:
+            wanted = expected(of[hit.point.id], points, context, ("drink", "work"))
+            assert astuple(hit.parts) == pytest.approx(astuple(wanted), abs=3e-3)
+        assert [hit.score for hit in hits] == sorted((hit.parts.score for hit in hits), reverse=True)
+
+    def test_words_bring_up_a_memory_from_among_very_many_near_texts(self, store: VectorStore) -> None:
+        store.upsert([live(f"green tea {n}", id=str(n)) for n in range(400)])
+        store.upsert([live("The xylophone of my aunt, which she keeps below the stairs", id="rare")])
+        found = store.search(ask("tea for two", limit=2, words=bm25_query("xylophone aunt stairs")))
+        assert ids(found)[0] == "rare"
+
+    def test_a_candidate_of_one_list_has_the_part_that_another_list_left_out(self, store: VectorStore) -> None:
+        store.upsert([live(f"green tea {n}", id=str(n)) for n in range(400)])
+        store.upsert([live("tea " * 30, id="words")])
+        query = ask("green tea 5", limit=300, words=bm25_query("tea"))
+        hits = {hit.point.key: hit.parts for hit in store.search(query)}
+        assert all(parts.words > 0 and parts.text > 0 for parts in hits.values())
+        assert len(hits) == 300
+
+    def test_shared_classifiers_decide_between_equal_texts(self, store: VectorStore) -> None:
         store.upsert(
             [
-                live("the blue door", id="plain"),
-                live("the blue door", id="tagged", classifiers=("work", "green tea")),
-                live("green tea", id="text"),
+                live("the blue door", id="plain", seq=9),
+                live("the blue door", id="other", seq=8, classifiers=("work",)),
+                live("the blue door", id="shares", seq=7, classifiers=("work", "green tea")),
             ]
         )
-        cosine = sum(a * b for a, b in zip(vector("the blue door"), vector("green tea"), strict=True))
-        hits = {hit.point.key: hit.score for hit in store.search(ask("green tea", classifier_weight=0.5))}
-        assert hits["ann/tagged"] == pytest.approx((cosine + 0.5) / 1.5, abs=2e-3)
-        assert hits["ann/plain"] == pytest.approx(max(0.0, cosine / 1.5), abs=2e-3)
-        assert hits["ann/text"] == pytest.approx(1 / 1.5, abs=2e-3)
-        without = {hit.point.key: hit.score for hit in store.search(ask("green tea"))}
-        assert without["ann/tagged"] == without["ann/plain"]
-
-    def test_classifiers_bring_up_a_memory_from_among_very_many(self, store: VectorStore) -> None:
-        store.upsert([live(f"green tea {n}", id=str(n), classifiers=("work",)) for n in range(400)])
-        store.upsert([live("???", id="tagged", classifiers=("green tea 5",))])
-        assert ids(store.search(ask("green tea 5", limit=2, classifier_weight=3.0)))[0] == "tagged"
+        hits = store.search(ask("the blue door", labels=("green tea",)))
+        assert ids(hits) == ["shares", "plain", "other"]
+        assert [hit.parts.classifiers for hit in hits] == [pytest.approx(1, abs=2e-3), 0, 0]
+        assert ids(store.search(ask("the blue door"))) == ["plain", "other", "shares"]
 
     def test_ties_go_to_the_newer_then_by_id(self, store: VectorStore) -> None:
         store.upsert([live("green tea", id=id, seq=seq) for id, seq in (("a", 3), ("b", 9), ("c", 3), ("d", 1))])
         tied = sorted((live(id=id).point.id, id) for id in "ac")
-        for weight in (0.0, 0.5):
-            found = ids(store.search(ask("green tea", classifier_weight=weight)))
+        for more in KINDS:
+            found = ids(store.search(ask("green tea", **more)))
             assert found == ["b", *(id for _, id in tied), "d"]
 
     def test_a_wrong_query_vector_is_refused(self, store: VectorStore) -> None:
         with pytest.raises(ValueError, match="the query's vector has length 0, not 1"):
             store.search(replace(ask("x"), vector=(0.0,) * DIMENSIONS))
+        with pytest.raises(ValueError, match="label vector 0 has 3 dimensions, not 64"):
+            store.search(replace(ask("x"), labels=[(1.0, 0.0, 0.0)]))
 
     # Lists
 
@@ -343,7 +396,7 @@ class StoreContract(ABC):
 
         def read(user: int) -> None:
             for n in range(40):
-                store.search(ask(f"fact {n}", user=f"u{user}", classifier_weight=0.1))
+                store.search(ask(f"fact {n}", user=f"u{user}", words=bm25_query("fact")))
                 store.count()
 
         with ThreadPoolExecutor(4) as pool:

@@ -90,9 +90,9 @@ def test_an_index_that_was_never_finished_is_made_again(folder: Path) -> None:
 def test_optimizing_changes_no_answer(store: EdgeStore) -> None:
     store.upsert([live(f"green tea {n}", id=str(n), classifiers=("tea", "work")) for n in range(300)])
     store.upsert([tombstone(id=str(n)) for n in range(100)])
-    before, stored = store.search(ask("green tea 200", classifier_weight=0.1)), everything(store)
+    before, stored = store.search(ask("green tea 200")), everything(store)
     store.optimize()
-    assert store.search(ask("green tea 200", classifier_weight=0.1)) == before
+    assert store.search(ask("green tea 200")) == before
     assert everything(store) == stored
 
 
