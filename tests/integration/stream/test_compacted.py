@@ -2,7 +2,7 @@
 
 import time
 
-from hybrid_memory.schemas import Memory, MEMORIES
+from hybrid_memory.schemas import MEMORIES, Memory, Position
 from tests.e2e.programs import until
 from tests.integration.stream.world import StreamWorld, make_topics, stream_world
 from tests.stream_process import Manner
@@ -28,7 +28,7 @@ def test_commits_reach_the_end_of_a_topic_with_gaps(stream: StreamWorld) -> None
         assert again.metric("hm_records_total") == 0
 
 
-def compacted(world: StreamWorld) -> list[tuple[object, Memory]]:
+def compacted(world: StreamWorld) -> list[tuple[Position, Memory]]:
     """Many versions of some memories, most of them gone; the last of each."""
     for version in range(ROUNDS):
         step = 1 + version % 5  # gaps of many shapes
@@ -38,10 +38,9 @@ def compacted(world: StreamWorld) -> list[tuple[object, Memory]]:
         ]
         world.add_memories(memories)
         time.sleep(0.06)  # a segment is as old as it gets
-    world.put()
     end = sum(world.ends.values())
     until(lambda: len(world.world.read(MEMORIES)) < end * 0.6, 30)
-    last: dict[str, tuple[object, Memory]] = {}
+    last: dict[str, tuple[Position, Memory]] = {}
     for at, memory in world.sent.items():
         last[memory.key] = (at, memory)
     return list(last.values())
