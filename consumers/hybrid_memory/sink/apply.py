@@ -1,4 +1,4 @@
-"""Applies a batch to the index: get, fold, embed, write. A batch that the store rejects is halved until only the
+"""Applies a batch to the index: get, embed, fold, write. A batch that the store rejects is halved until only the
 culprit is left."""
 
 import logging
@@ -11,7 +11,7 @@ from hybrid_memory.index.store import Rejected, VectorStore
 from hybrid_memory.runtime.deadletters import Failure
 from hybrid_memory.sink.decode import failure
 from hybrid_memory.sink.fold import fold
-from hybrid_memory.sink.terms import Answer, Fact, Input, Log, Rules, Unreadable
+from hybrid_memory.sink.terms import Answer, Fact, Input, Labeller, Log, Unreadable, Vector
 from hybrid_memory.sink.vectors import Vectoriser
 
 _LOG = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Applier:
 
     store: VectorStore
     vectorise: Vectoriser
-    rules: Rules
+    rules: Labeller
     log: Log
     expect_stream: bool
 
@@ -50,24 +50,25 @@ class Applier:
             return
         stored = self.store.get({record.key for _, record in records})
         points = {key: found.point for key, found in stored.items()}
+        texts = self.vectorise.texts((record for _, record in records), stored)
         folded = fold(
             points,
             (record for _, record in records),
-            rules=self.rules,
+            rules=self.rules.over(texts),
             log=self.log,
             expect_stream=self.expect_stream,
         )
         try:
-            self._write(folded.points.values(), stored)
+            self._write(folded.points.values(), stored, texts)
         except Rejected as error:
             self._bisect(records, error, outcome)
         else:
             outcome.answers.extend(folded.answers)
 
-    def _write(self, points: Iterable[Point], stored: Mapping[str, StoredPoint]) -> None:
+    def _write(self, points: Iterable[Point], stored: Mapping[str, StoredPoint], texts: Mapping[str, Vector]) -> None:
         upserts: list[StoredPoint] = []
         upgrades: list[StoredPoint] = []
-        for made in self.vectorise(points, stored):
+        for made in self.vectorise(points, stored, texts):
             known = stored.get(made.point.key)
             same_version = known is not None and known.point.live and known.point.seq == made.point.seq
             (upgrades if same_version else upserts).append(made)

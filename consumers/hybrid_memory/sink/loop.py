@@ -22,7 +22,7 @@ from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.session import Session
 from hybrid_memory.sink.share import Membership, SharedReader
 from hybrid_memory.sink.state import Braked, LogMoved, Reassigned, SinkState, StateName
-from hybrid_memory.sink.terms import Log, Rules
+from hybrid_memory.sink.terms import Labeller, Log
 from hybrid_memory.sink.vectors import EmbeddingVectoriser
 
 _LOG = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Sink:
         settings: Settings,
         store: VectorStore,
         embedder: Embedder,
-        rules: Rules,
+        rules: Labeller,
         metrics: Metrics,
         applied: Applied | None = None,
         shared: bool = False,

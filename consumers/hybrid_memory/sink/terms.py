@@ -1,5 +1,6 @@
 """What the fold takes, and what it gives back."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -22,6 +23,15 @@ class Rules(Protocol):
     @property
     def version(self) -> str: ...
     def classify(self, text: str, /) -> Labels: ...
+
+
+Vector = tuple[float, ...]
+
+
+class Labeller(Protocol):
+    """Makes the rules for a batch, of texts whose vectors are known."""
+
+    def over(self, vectors: Mapping[str, Vector], /) -> Rules: ...
 
 
 @dataclass(frozen=True, slots=True)

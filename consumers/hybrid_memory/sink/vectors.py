@@ -7,14 +7,18 @@ from hybrid_memory.index.bm25 import bm25_vector
 from hybrid_memory.index.cache import LabelVectors
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.points import Point, StoredPoint, Vectors
-
-Vector = tuple[float, ...]
+from hybrid_memory.schemas import Memory
+from hybrid_memory.sink.terms import Input, Vector, Write
 
 
 class Vectoriser(Protocol):
-    """Gives points their vectors."""
+    """Gives texts and points their vectors."""
 
-    def __call__(self, points: Iterable[Point], stored: Mapping[str, StoredPoint]) -> list[StoredPoint]: ...
+    def texts(self, records: Iterable[Input], stored: Mapping[str, StoredPoint]) -> dict[str, Vector]: ...
+
+    def __call__(
+        self, points: Iterable[Point], stored: Mapping[str, StoredPoint], texts: Mapping[str, Vector]
+    ) -> list[StoredPoint]: ...
 
 
 class EmbeddingVectoriser:
@@ -24,16 +28,36 @@ class EmbeddingVectoriser:
         self._embedder = embedder
         self._labels = LabelVectors(embedder)
 
-    def __call__(self, points: Iterable[Point], stored: Mapping[str, StoredPoint]) -> list[StoredPoint]:
-        """Each point with its vectors, in order. `stored` is what the index has of their keys."""
+    def texts(self, records: Iterable[Input], stored: Mapping[str, StoredPoint]) -> dict[str, Vector]:
+        """The vector of each text that these records may write. `stored` is what the index has of their keys.
+
+        Those that are older than the stored point, or its own, write nothing.
+        """
+        known: dict[str, Vector] = {}
+        new: dict[str, None] = {}
+        for record in records:
+            there = stored.get(record.key)
+            if not isinstance(record, Write) or not isinstance(record.event, Memory):
+                continue
+            if there is not None and record.seq <= there.point.seq:
+                continue
+            if (kept := _vectors_of(record.event, there)) is not None:
+                known[record.event.text] = kept.text
+            else:
+                new[record.event.text] = None
+        return known | self._embed(text for text in new if text not in known)
+
+    def __call__(
+        self, points: Iterable[Point], stored: Mapping[str, StoredPoint], texts: Mapping[str, Vector]
+    ) -> list[StoredPoint]:
+        """Each point with its vectors, in order. `texts` are those of the records that made them."""
         points = list(points)
-        kept = {point.key: vectors for point in points if (vectors := _same_text(point, stored)) is not None}
-        texts = self._embed(point.memory.text for point in points if point.memory and point.key not in kept)
+        kept = {point.key: _vectors_of(point.memory, stored.get(point.key)) for point in points}
         labels = self._labels.vectors([label for point in points for label in point.classifiers])
-        return [StoredPoint(point, self._vectors(point, kept.get(point.key), texts, labels)) for point in points]
+        return [StoredPoint(point, self._vectors(point, kept[point.key], texts, labels)) for point in points]
 
     def _embed(self, texts: Iterable[str]) -> dict[str, Vector]:
-        unique = list(dict.fromkeys(texts))
+        unique = list(texts)
         if not unique:
             return {}
         return dict(zip(unique, map(tuple, self._embedder.embed(unique).tolist()), strict=True))
@@ -51,8 +75,8 @@ class EmbeddingVectoriser:
         )
 
 
-def _same_text(point: Point, stored: Mapping[str, StoredPoint]) -> Vectors | None:
-    known = stored.get(point.key)
-    if known is None or known.point.memory is None or point.memory is None:
+def _vectors_of(memory: Memory | None, known: StoredPoint | None) -> Vectors | None:
+    """Those of the stored point, where its text is this memory's."""
+    if known is None or known.point.memory is None or memory is None:
         return None
-    return known.vectors if known.point.memory.text == point.memory.text else None
+    return known.vectors if known.point.memory.text == memory.text else None

@@ -1,8 +1,8 @@
 """Classifiers by key words: pure, deterministic, some microseconds a text."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from hybrid_memory.classifier.taxonomy import Label, Taxonomy, default_taxonomy
 from hybrid_memory.classifier.words import forms, words
@@ -36,24 +36,32 @@ class Rules:
 
     def __init__(self, taxonomy: Taxonomy) -> None:
         self.version = taxonomy.version
-        self._names = tuple(label.name for label in taxonomy.labels)
-        self._topics = tuple(label.topic for label in taxonomy.labels)
+        self.names = tuple(label.name for label in taxonomy.labels)
+        self.topics = tuple(label.topic for label in taxonomy.labels)
         phrases = _phrases(taxonomy.labels)
         self._base = _base_forms(phrases)
         self._entries = _index(phrases, self._base)
 
     def classify(self, text: str) -> Labels:
         """At most three classifiers, the strongest first, and the topic that they imply."""
-        scores = self._scores(text)
+        scores = self.scores(text)
         if not scores:
             return Labels((), None)
         least = max(scores.values()) * _WEAKEST
-        ranked = sorted((label for label in scores if scores[label] >= least), key=lambda at: (-scores[at], at))
-        topic = next((self._topics[label] for label in ranked if self._topics[label] is not None), None)
-        return Labels(tuple(self._names[label] for label in ranked[:MAX_RULE_CLASSIFIERS]), topic)
+        return self.labels(sorted((at for at in scores if scores[at] >= least), key=lambda at: (-scores[at], at)))
 
-    def _scores(self, text: str) -> dict[int, float]:
-        """Label to score, of the labels that have a key word in the text."""
+    def labels(self, ranked: Iterable[int]) -> Labels:
+        """The first of these labels, given by their numbers, and the first topic among them all."""
+        ranked = tuple(ranked)
+        topic = next((self.topics[at] for at in ranked if self.topics[at] is not None), None)
+        return Labels(tuple(self.names[at] for at in ranked[:MAX_RULE_CLASSIFIERS]), topic)
+
+    def over(self, vectors: Mapping[str, Sequence[float]]) -> Self:  # noqa: ARG002
+        """These rules themselves: they need no vectors."""
+        return self
+
+    def scores(self, text: str) -> dict[int, float]:
+        """Label number to score, of the labels that have a key word in the text."""
         found = [self._base.get(word) for word in words(text)]
         scores: dict[int, float] = {}
         counted: set[_Entry] = set()

@@ -1,4 +1,5 @@
-"""The taxonomy: which classifiers there are, and the key words that show them. A YAML file, checked as it is read."""
+"""The taxonomy: which classifiers there are, and the key words and examples that show them. A YAML file, checked as it
+is read."""
 
 from functools import cache
 from importlib import resources
@@ -9,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from hybrid_memory.classifier.words import words
 
-_DEFAULT = "taxonomy.v1.yaml"
+_DEFAULT = "taxonomy.v2.yaml"
 
 
 class TaxonomyError(ValueError):
@@ -32,9 +33,19 @@ def _without_repeats(keywords: tuple[str, ...]) -> tuple[str, ...]:
     return keywords
 
 
+def _all_different(examples: tuple[str, ...]) -> tuple[str, ...]:
+    seen: set[str] = set()
+    for example in examples:
+        if example.casefold() in seen:
+            raise ValueError(f"example {example!r} stands twice")
+        seen.add(example.casefold())
+    return examples
+
+
 _ShortText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 _Name = Annotated[str, StringConstraints(max_length=64, pattern=r"^[a-z0-9]+([ /&-]+[a-z0-9]+)*$")]
 _Keyword = Annotated[_ShortText, AfterValidator(_has_a_word)]
+_Sentence = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
 
 
 class _Frozen(BaseModel):
@@ -45,8 +56,11 @@ class Label(_Frozen):
     """One classifier, and how a text shows it."""
 
     name: _Name = Field(description="The classifier as memories carry it: a short lower-case noun phrase.")
-    description: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=500)]
+    description: _Sentence
     keywords: Annotated[tuple[_Keyword, ...], Field(min_length=1), AfterValidator(_without_repeats)]
+    examples: Annotated[tuple[_Sentence, ...], AfterValidator(_all_different)] = Field(
+        default=(), description="Sentences that people say or are remembered by, of this label."
+    )
     topic: _ShortText | None = Field(default=None, description="The topic of a memory that has this classifier.")
 
 

@@ -74,7 +74,7 @@ def test_every_fault_is_named(tmp_path: Path) -> None:
 def test_the_shipped_taxonomy_is_read_once_and_frozen() -> None:
     taxonomy = default_taxonomy()
     assert taxonomy is default_taxonomy()
-    assert taxonomy.version == "v1"
+    assert taxonomy.version == "v2"
     with pytest.raises(ValidationError, match="frozen"):
         taxonomy.version = "v2"  # type: ignore[misc]  # refused at run time too
 
