@@ -13,8 +13,6 @@ from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.service.app import create_app
 from hybrid_memory.classifier.service.engine import Engine
 from hybrid_memory.classifier.service.gather import Gatherer
-from hybrid_memory.classifier.taxonomy import TaxonomyError
-from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.http.listen import bind, run_until_told
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.metrics import Metrics
@@ -36,7 +34,7 @@ def serve(
     configure_logs(settings.log)
     # Where the environment names a classifier service, that is this one: it must not ask itself.
     settings = settings.model_copy(update={"use_classifier_service": False})
-    rules = _rules(settings)
+    rules = rule_classifier(settings)
     listener = bind(settings.service.host, settings.service.port)
     metrics = Metrics()
     gatherer = Gatherer(settings.service.gather_ms / 1000, settings.service.queue_texts, _observe(metrics))
@@ -52,13 +50,6 @@ def serve(
     if engine.busy:
         _LOG.info("stopped while the classifier was being loaded, or in a batch that did not end")
         os._exit(0)
-
-
-def _rules(settings: Settings) -> Classifier:
-    try:
-        return rule_classifier(settings)
-    except TaxonomyError as error:
-        raise Refusal(str(error)) from None
 
 
 class _Server(uvicorn.Server):
