@@ -1,0 +1,108 @@
+"""The whole app as `hm serve` makes it: every route asks, but for those that are named here."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import FastAPI
+
+from hybrid_memory.query.app import create_app
+from hybrid_memory.query.engine import Engine
+from hybrid_memory.runtime.access.caller import READ_WRITE, Scope
+from hybrid_memory.runtime.access.key_file import change_keys
+from hybrid_memory.runtime.access.keys import make_key
+from hybrid_memory.runtime.metrics import Metrics
+from hybrid_memory.runtime.settings import load_settings
+from tests.e2e.problems import check_problem
+
+OPEN = {"/livez", "/readyz", "/health", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+ADA = make_key("ada", READ_WRITE, frozenset({"ada"}))
+ADMIN = make_key("admin", [Scope.ADMIN], "all")
+READER = make_key("reader", [Scope.READ], "all")
+
+
+@pytest.fixture
+def app(clean_environment: pytest.MonkeyPatch, tmp_path: Path) -> FastAPI:
+    """Its engine is not started: whoever is let in finds that it is not ready."""
+    clean_environment.setenv("HM_DATA_DIR", str(tmp_path))
+    clean_environment.setenv("HM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
+    clean_environment.setenv("USE_CLASSIFIER_SERVICE", "true")
+    clean_environment.setenv("CLASSIFIER_SERVICE_URL", "http://127.0.0.1:1/internal")
+    change_keys(tmp_path / "keys.yaml", lambda _: (ADA.entry, ADMIN.entry, READER.entry))
+    settings, metrics = load_settings(), Metrics()
+    return create_app(settings, Engine(settings, metrics, lambda: None), metrics)
+
+
+@pytest.fixture
+async def http(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+        yield client
+
+
+def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """(method, path) of all that the document names, and the pages that it does not."""
+    for path, operations in app.openapi()["paths"].items():
+        yield from ((method.upper(), path) for method in operations)
+    yield from (("GET", path) for path in OPEN)
+
+
+async def test_every_route_asks(app: FastAPI, http: httpx.AsyncClient) -> None:
+    asked = 0
+    for method, path in routes(app):
+        reply = await http.request(method, path.format(user_id="ada", memory_id="m"), content=b"{}")
+        if path in OPEN:
+            assert reply.status_code in (200, 503), path
+        else:
+            check_problem(reply, 401)
+            asked += 1
+    assert asked >= 6
+
+
+async def test_every_route_of_a_user_refuses_another(app: FastAPI, http: httpx.AsyncClient) -> None:
+    of_users = [(method, path) for method, path in routes(app) if "{user_id}" in path]
+    assert len(of_users) >= 2
+    for method, path in of_users:
+        for user in ("bob", "Ada", "ada%2F"):
+            url = path.format(user_id=user, memory_id="m")
+            check_problem(await http.request(method, url, headers={"X-API-Key": ADA.key}, content=b"{}"), 403)
+
+
+async def test_every_write_needs_the_scope(app: FastAPI, http: httpx.AsyncClient) -> None:
+    reads = {"/search"}
+    writes = [(m, path) for m, path in routes(app) if m != "GET" and not any(path.endswith(read) for read in reads)]
+    assert len(writes) >= 3
+    for method, path in writes:
+        url = path.format(user_id="ada", memory_id="m")
+        check_problem(await http.request(method, url, headers={"X-API-Key": READER.key}, content=b"{}"), 403)
+
+
+def test_the_document_says_so(app: FastAPI) -> None:
+    for path, operations in app.openapi()["paths"].items():
+        for operation in operations.values():
+            assert ("security" in operation) == (path not in OPEN), path
+            assert path in OPEN or operation["responses"].keys() >= {"401", "403", "429"}, path
+
+
+async def test_metrics_are_for_admins(http: httpx.AsyncClient) -> None:
+    check_problem(await http.get("/metrics", headers={"X-API-Key": ADA.key}), 403)
+    assert "hm_build_info" in (await http.get("/metrics", headers={"X-API-Key": ADMIN.key})).text
+
+
+async def test_health_is_open_without_our_insides(http: httpx.AsyncClient) -> None:
+    for headers in ({}, {"X-API-Key": ADA.key}, {"X-API-Key": "wrong"}):
+        body = (await http.get("/health", headers=headers)).json()
+        assert body == {
+            "status": "ok",
+            "embedding_model": "all-MiniLM-L6-v2",
+            "classifier_service": "unavailable",
+            "classifier_url": None,
+        }
+    shown = (await http.get("/health", headers={"X-API-Key": ADMIN.key})).json()
+    assert shown["classifier_url"] == "http://127.0.0.1:1/internal"
+
+
+async def test_who_is_let_in_is_answered(http: httpx.AsyncClient) -> None:
+    for key in (ADA, READER):
+        body = {"user_id": "ada", "context": "x"}
+        check_problem(await http.post("/search", json=body, headers={"X-API-Key": key.key}), 503)
