@@ -1,0 +1,1 @@
+"""`hm eval`: how good the answers are, on memories and questions of one's own."""
