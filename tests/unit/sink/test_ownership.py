@@ -62,3 +62,12 @@ def test_an_index_that_may_have_missed_a_delete_is_refused() -> None:
         check_progress(away, {HERE: 5}, NOW, 30 * DAY)
     check_progress(replace(away, positions={HERE: 5}), {HERE: 5}, NOW, 30 * DAY)  # nothing was said meanwhile
     check_progress(replace(away, applied_at=NOW - 20 * DAY), {HERE: 5}, NOW, 30 * DAY)
+
+
+def test_a_partition_that_nobody_followed_is_refused_though_others_were() -> None:
+    """An index that sinks share keeps a time for each partition."""
+    other = (HERE[0], HERE[1] + 1)
+    shared = Progress({HERE: 4, other: 4}, NOW, {HERE: NOW - 28 * DAY, other: NOW})
+    with pytest.raises(Refusal, match=r"28\.0 days ago"):
+        check_progress(shared, {HERE: 5, other: 5}, NOW, 30 * DAY)
+    check_progress(shared, {HERE: 4, other: 5}, NOW, 30 * DAY)
