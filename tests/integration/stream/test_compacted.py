@@ -1,5 +1,6 @@
 """A topic out of which compaction has taken records: commits follow what was done, not what is counted."""
 
+import random
 import time
 
 from hybrid_memory.schemas import MEMORIES, Memory, Position
@@ -7,7 +8,7 @@ from tests.e2e.programs import until
 from tests.integration.stream.world import StreamWorld, make_topics, stream_world
 from tests.stream_process import Manner
 
-KEYS, ROUNDS = 40, 12
+KEYS, ROUNDS = 90, 9
 
 
 def test_commits_reach_the_end_of_a_topic_with_gaps(stream: StreamWorld) -> None:
@@ -17,10 +18,11 @@ def test_commits_reach_the_end_of_a_topic_with_gaps(stream: StreamWorld) -> None
     make_topics(settings, 1, **fast)
     with stream_world(settings, stream.world.folder) as world:
         written = compacted(world)
-        worker = world.start(Manner(batch_size=8))
-        world.settle(20)
-        worker.until_ready()
+        left = len(world.world.read(MEMORIES))
+        worker = world.start(Manner(batch_size=8, rate=200)).until_ready()
+        until(lambda: worker.metric("hm_classified_texts_total") >= left, 20, world.said)
         assert worker.end() == 0
+        assert world.committed == world.ends
         facts = world.facts()
         latest = {(memory.key, at.offset) for at, memory in written}
         assert latest <= {(fact.memory.key, fact.seq) for [fact, *_] in facts.values()}
@@ -30,11 +32,11 @@ def test_commits_reach_the_end_of_a_topic_with_gaps(stream: StreamWorld) -> None
 
 def compacted(world: StreamWorld) -> list[tuple[Position, Memory]]:
     """Many versions of some memories, most of them gone; the last of each."""
+    rng = random.Random(1)
     for version in range(ROUNDS):
-        step = 1 + version % 5  # gaps of many shapes
         memories = [
             Memory.new(user_id="ann", memory_id=str(key), text=f"version {version} of {key}")
-            for key in range(0, KEYS, step)
+            for key in rng.sample(range(KEYS), KEYS // 3)  # so that what is left has gaps of many lengths
         ]
         world.add_memories(memories)
         time.sleep(0.06)  # a segment is as old as it gets
