@@ -1,0 +1,165 @@
+"""The classifier stream under `kill -9`, stops, a broker that restarts, and workers that come and go.
+
+Afterwards every memory has its one fact, the group's offsets stand at the end, and nothing is dead but what must be.
+`HM_TEST_KILLS` says how often (10), `HM_TEST_SEED` which random numbers (new ones; they are printed).
+"""
+
+import os
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from hybrid_memory.local import Broker
+from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.settings import load_settings
+from hybrid_memory.schemas import MEMORIES, NewRecord, Position
+from tests.conftest import cache_dir
+from tests.e2e.programs import until
+from tests.integration.stream.world import StreamWorld, Worker, make_topics, stream_world, texts
+from tests.stream_process import Manner
+
+KILLS = int(os.environ.get("HM_TEST_KILLS", "10"))
+SEED = int(os.environ.get("HM_TEST_SEED") or random.randrange(10**6))
+PATIENCE = 120.0 + 15 * KILLS
+_SHORT_GROUP = {"HM_KAFKA__SESSION_TIMEOUT_MS": "1500", "HM_KAFKA__HEARTBEAT_INTERVAL_MS": "300"}
+_MANNER = Manner(batch_size=8, rate=60, fails_on="KRYPTONITE")
+_POISON = NewRecord(MEMORIES, b"user 1/poison", b"\xff no JSON")
+
+
+@pytest.fixture(scope="module")
+def broker() -> Iterator[Broker]:
+    """A broker that these tests may kill, with groups that notice a death soon."""
+    with TemporaryDirectory(prefix="hm-tests-kafka-", ignore_cleanup_errors=True) as folder:
+        properties = {"group.min.session.timeout.ms": 1000, "log.index.size.max.bytes": 1_000_000}
+        with Broker(Path(folder), cache_dir=cache_dir(), properties=properties) as running:
+            yield running
+
+
+@pytest.fixture
+def stream(broker: Broker, topic_prefix: str, tmp_path: Path) -> Iterator[StreamWorld]:
+    settings = load_settings(kafka={"bootstrap_servers": broker.bootstrap_servers}, topic_prefix=topic_prefix)
+    make_topics(settings, 2)
+    with stream_world(settings, tmp_path) as world:
+        world.env = dict(_SHORT_GROUP)
+        yield world
+
+
+@pytest.mark.faults
+def test_a_worker_joins_and_leaves_and_an_idle_third_takes_over(stream: StreamWorld) -> None:
+    stream.add(texts(120))
+    first = stream.start(_MANNER).until_ready()
+    until(lambda: first.metric("hm_classified_texts_total") > 0, 20, stream.said)
+    second, third = stream.start(_MANNER).until_ready(), stream.start(_MANNER).until_ready()
+    stream.add(f"second {text}" for text in texts(120))
+    workers = [first, second, third]
+    until(lambda: sum(worker.metric("hm_batch_size_count") > 0 for worker in workers) >= 2, 30, stream.said)
+    first.end(signal.SIGKILL)
+    assert second.end() == 0
+    before = third.metric("hm_classified_texts_total")
+    stream.settle(40)
+    assert third.metric("hm_classified_texts_total") > before
+    assert third.readiness() == "ok"
+    stream.check()
+
+
+@dataclass
+class Crowd:
+    """Workers under somebody who starts anew whom he finds dead, as `hm up` would."""
+
+    stream: StreamWorld
+    rng: random.Random
+    broker: Broker
+    alive: list[Worker] = field(default_factory=list)
+    wanted: int = 1
+    done: list[str] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def supervise(self) -> None:
+        self.ends += [worker.program.process.returncode for worker in self.alive if not worker.program.running]
+        self.alive = [worker for worker in self.alive if worker.program.running]
+        while len(self.alive) < self.wanted:
+            self.alive.append(self.stream.start(_MANNER))
+
+    def strike(self) -> None:
+        """One of the things that happen."""
+        name = self.rng.choice(list(self._blows))
+        self.done.append(name)
+        self._blows[name]()
+
+    @property
+    def _blows(self) -> Mapping[str, Callable[[], object]]:
+        return {
+            "kill": lambda: self._signal(signal.SIGKILL),
+            "kill again": lambda: self._signal(signal.SIGKILL),
+            "stop": lambda: self._signal(signal.SIGTERM),
+            "broker": self._restart_broker,
+            "join": lambda: self._want(min(3, self.wanted + 1)),
+            "leave": self._leave,
+        }
+
+    def _signal(self, sign: signal.Signals) -> None:
+        self.rng.choice(self.alive).program.process.send_signal(sign)
+
+    def _restart_broker(self) -> None:
+        self.broker.kill()
+        self.broker.start()
+
+    def _want(self, count: int) -> None:
+        self.wanted = count
+
+    def _leave(self) -> None:
+        self._want(max(1, self.wanted - 1))
+        self._signal(signal.SIGTERM)
+
+
+class Writer(threading.Thread):
+    """Adds memories until it is told to stop, with poison, and with texts that the model cannot stand."""
+
+    def __init__(self, stream: StreamWorld) -> None:
+        super().__init__(name="writer", daemon=True)
+        self._stream, self.enough = stream, threading.Event()
+        self.written = 0
+
+    def run(self) -> None:
+        while not self.enough.wait(0.1):
+            some = [f"{self.written + number}: {text}" for number, text in enumerate(texts(6))]
+            if self.written % 60 == 0:
+                some[3] += " KRYPTONITE"
+            with suppress(Unavailable):  # what became of these is read from the log in the end
+                self._stream.add(some)
+                self._stream.put(_POISON)
+            self.written += len(some)
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(PATIENCE + 60)
+def test_stream_kills(stream: StreamWorld, broker: Broker) -> None:
+    print(f"HM_TEST_SEED={SEED} HM_TEST_KILLS={KILLS}")
+    rng = random.Random(SEED)
+    crowd, writer = Crowd(stream, rng, broker), Writer(stream)
+    writer.start()
+    try:
+        for _ in range(KILLS):
+            moment = time.monotonic() + rng.uniform(0.3, 4)
+            while time.monotonic() < moment:
+                crowd.supervise()
+                time.sleep(0.05)
+            crowd.strike()
+    finally:
+        writer.enough.set()
+        writer.join(60)
+    stream.settle(PATIENCE, crowd.supervise)
+    stream.expect_what_is_there()
+    dead: list[Position] = [at for at, memory in stream.sent.items() if "KRYPTONITE" in memory.text]
+    stream.check(dead)
+    print(f"{crowd.done}; ends {crowd.ends}; {len(stream.sent)} memories, {stream.redone} facts twice")
+    assert dead
+    assert set(crowd.ends) <= {0, 70, -signal.SIGKILL, -signal.SIGTERM}  # the last: told before it listened
