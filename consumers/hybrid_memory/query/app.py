@@ -7,12 +7,14 @@ from importlib.metadata import version
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from hybrid_memory.classifier import default_rules
-from hybrid_memory.ingest.ports import Describe
+from hybrid_memory.index.labelling import open_rules
+from hybrid_memory.ingest.ports import Describe, Look, Shown
 from hybrid_memory.ingest.router import make_router as make_write_router
 from hybrid_memory.ingest.writer import KafkaWriter
+from hybrid_memory.query.bodies import SOURCE_WORDS
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.query.router import make_router as make_read_router
+from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, Guard, harden, install_problems, make_guard
 from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
 from hybrid_memory.runtime.metrics import Metrics
@@ -47,10 +49,11 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
         make_write_router(
             writer,
             engine.applied,
-            _describe(),
+            _describe(settings),
             wait_ms=settings.http.wait_ms,
             expect_stream=settings.expect_stream,
             guard=guard,
+            look=_look(engine),
         )
     )
     app.include_router(make_read_router(engine.searcher, settings, guard))
@@ -66,11 +69,24 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
     return app
 
 
-def _describe() -> Describe:
-    rules = default_rules()
+def _describe(settings: Settings) -> Describe:
+    rules = open_rules(settings)
 
     def describe(text: str) -> tuple[Sequence[str], str | None]:
         labels = rules.classify(text)
         return labels.classifiers, labels.topic
 
     return describe
+
+
+def _look(engine: Engine) -> Look:
+    async def look(user_id: str, memory_id: str) -> Shown | None:
+        try:
+            point = await engine.searcher().get(user_id, memory_id)
+        except Unavailable:
+            return None
+        if point is None or point.provenance is None:
+            return None
+        return Shown(point.classifiers, point.topic, SOURCE_WORDS[point.provenance.source])
+
+    return look

@@ -11,7 +11,7 @@ from hybrid_memory.schemas import Provenance
 from hybrid_memory.schemas.events import Text, UserId
 
 ClassifierSource = Literal["provided", "heuristic", "llm"]
-_SOURCE_WORDS: dict[str, ClassifierSource] = {"provided": "provided", "rules": "heuristic", "llm": "llm"}
+SOURCE_WORDS: dict[str, ClassifierSource] = {"provided": "provided", "rules": "heuristic", "llm": "llm"}
 
 
 class SearchRequest(BaseModel):
@@ -124,7 +124,7 @@ def _common(point: Point) -> dict[str, Any]:
         "topic": point.topic,
         "type": memory.type,
         "classifiers": list(point.classifiers),
-        "classifier_source": _SOURCE_WORDS[provenance.source],
+        "classifier_source": SOURCE_WORDS[provenance.source],
         "state": point.state,
         "metadata": memory.metadata,
         "created_at": memory.created_at,

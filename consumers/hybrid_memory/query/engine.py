@@ -6,9 +6,10 @@ import logging
 import threading
 from collections.abc import Callable
 
-from hybrid_memory.classifier import default_rules
+from hybrid_memory.classifier.fast import FastClassifier
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
+from hybrid_memory.index.labelling import open_fast_classifier
 from hybrid_memory.index.reset import index_folder
 from hybrid_memory.index.server_wait import open_when_there
 from hybrid_memory.index.store import VectorStore
@@ -87,14 +88,15 @@ class Engine:
         timed = self._metrics.stage_duration.labels("embed").observe
         embedder = TimedEmbedder(make_embedder(self._settings), timed)
         embedder.embed(["The first embedding pays for what is loaded late."])
+        labels = open_fast_classifier(self._settings, embedder)
         self._loaded, self._doing = True, "the index is being opened"
         store = self._open(embedder.dimensions)
         if store is None:
             return
         try:
             self._searcher, self._follower = (
-                Searcher(store, embedder, default_rules().classify),
-                self._follow(store, embedder),
+                Searcher(store, embedder, labels.classify),
+                self._follow(store, embedder, labels),
             )
             self._follower.run(self._stop)
         finally:
@@ -109,10 +111,10 @@ class Engine:
 
         return EdgeStore.open(index_folder(self._settings), dimensions)
 
-    def _follow(self, store: VectorStore, embedder: Embedder) -> Sink | Watch:
+    def _follow(self, store: VectorStore, embedder: Embedder, labels: FastClassifier) -> Sink | Watch:
         if self._settings.qdrant.url is not None:
             return Watch(self._settings, store, embedder, self.applied)
-        return Sink(self._settings, store, embedder, default_rules(), self._metrics, self.applied)
+        return Sink(self._settings, store, embedder, labels, self._metrics, self.applied)
 
     def _say(self, doing: str) -> None:
         self._doing = doing

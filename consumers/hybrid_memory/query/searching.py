@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from hybrid_memory.classifier import Labels
@@ -20,8 +20,8 @@ QUERY_WORDS = 100
 _TOPIC_OF_DOMAIN = {"places": "food", "movies": "movies", "music": "music"}
 
 
-Classify = Callable[[str], Labels]
-"""The classifiers of a context, by the same rules as those of memories."""
+Classify = Callable[[str, Sequence[float]], Labels]
+"""The classifiers of a context and its vector, by the same rules as those of memories."""
 
 
 class Searcher:
@@ -55,13 +55,13 @@ class Searcher:
         return await asyncio.to_thread(self._store.users)
 
     def _search(self, request: SearchRequest) -> list[Hit]:
-        labels = self._classify(request.context).classifiers if request.use_classifiers else ()
-        [vector] = self._embedder.embed([request.context])
+        [vector] = self._embedder.embed([request.context]).tolist()
+        labels = self._classify(request.context, vector).classifiers if request.use_classifiers else ()
         known = self._labels.vectors(labels)
         return self._store.search(
             Query(
                 user_id=request.user_id,
-                vector=vector.tolist(),
+                vector=vector,
                 limit=request.limit,
                 now=int(time.time() * 1000),
                 words=bm25_query(" ".join(request.context.split()[:QUERY_WORDS])),

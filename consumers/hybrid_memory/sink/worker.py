@@ -3,8 +3,8 @@
 import threading
 from collections.abc import Callable
 
-from hybrid_memory.classifier import default_rules
 from hybrid_memory.index.embedders import make_embedder
+from hybrid_memory.index.labelling import open_fast_classifier
 from hybrid_memory.index.server_wait import open_when_there
 from hybrid_memory.index.timed import TimedEmbedder
 from hybrid_memory.runtime.metrics import Metrics
@@ -58,12 +58,13 @@ class Worker:
     def _run(self) -> None:
         timed = self._metrics.stage_duration.labels("embed").observe
         embedder = TimedEmbedder(make_embedder(self._settings), timed)
+        labels = open_fast_classifier(self._settings, embedder)
         self._opened = True
         store = open_when_there(self._settings.qdrant, embedder.dimensions, True, self._stop, self._say)
         if store is None:
             return
         try:
-            self._sink = Sink(self._settings, store, embedder, default_rules(), self._metrics, shared=True)
+            self._sink = Sink(self._settings, store, embedder, labels, self._metrics, shared=True)
             self._sink.run(self._stop)
         finally:
             store.close()

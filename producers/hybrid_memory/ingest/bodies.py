@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from hybrid_memory.client.drafts import Draft
+from hybrid_memory.ingest.ports import ClassifierSource
 
 MAX_BATCH = 1000
 
@@ -34,7 +35,7 @@ class Added(Written):
     status: Literal["success"] = "success"
     topic: str | None
     classifiers: list[str]
-    classifier_source: Literal["provided", "heuristic"]
+    classifier_source: ClassifierSource = Field(description="llm: a model's, of the same text when it was added before")
     async_improvement: bool = Field(description="Whether better classifiers will follow.")
     searchable: bool = Field(description="Whether a search that starts now finds it.")
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from hybrid_memory.client.events import w3c_headers
 from hybrid_memory.ingest.bodies import Added, Deleted, Item
-from hybrid_memory.ingest.ports import Describe, Outcome, Waiter, Writer
+from hybrid_memory.ingest.ports import Describe, Look, Outcome, Shown, Waiter, Writer
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.schemas import Memory, MemoryDeleted, MemoryEvent, NewRecord, Position, encode_memory
 
@@ -28,7 +28,8 @@ class Ingest:
     """The write side of the API, over its ports.
 
     `wait_s` bounds how long a write waits until it is searchable. `expect_stream`: whether a model is expected to
-    improve on the rules' classifiers.
+    improve on the rules' classifiers. `look`, where there is one, tells what the index shows of a memory that was
+    waited for; the others are described by their key words.
     """
 
     writer: Writer
@@ -36,6 +37,7 @@ class Ingest:
     describe: Describe
     wait_s: float
     expect_stream: bool
+    look: Look | None = None
 
     async def add(self, memory: Memory, trace: Trace, wait: bool) -> Added:
         """Write a memory.
@@ -45,15 +47,14 @@ class Ingest:
         """
         position = await self._write(memory, trace)
         searchable = wait and await self._applied([position], self.wait_s)
-        classifiers, topic = self.describe(memory.text)
-        provided = memory.classifiers is not None
+        shown = await self._shown(memory, searchable)
         return Added(
             memory_id=memory.memory_id,
             position=str(position),
-            topic=memory.topic or topic,
-            classifiers=list(memory.classifiers or classifiers),
-            classifier_source="provided" if provided else "heuristic",
-            async_improvement=self.expect_stream and not provided,
+            topic=shown.topic,
+            classifiers=list(shown.classifiers),
+            classifier_source=shown.source,
+            async_improvement=self.expect_stream and shown.source != "provided",
             searchable=searchable,
         )
 
@@ -75,6 +76,16 @@ class Ingest:
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
+
+    async def _shown(self, memory: Memory, searchable: bool) -> Shown:
+        """What the index shows of the memory; where it was not waited for, what key words say of it."""
+        known = await self.look(memory.user_id, memory.memory_id) if self.look is not None and searchable else None
+        if known is not None:
+            return known
+        classifiers, topic = self.describe(memory.text)
+        if memory.classifiers is not None:
+            return Shown(memory.classifiers, memory.topic or topic, "provided")
+        return Shown(classifiers, memory.topic or topic, "heuristic")
 
     async def _which_applied(self, positions: Sequence[Position]) -> set[Position]:
         if await self._applied(positions, self.wait_s):

@@ -1,12 +1,15 @@
 """What the router needs from its app."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal, Protocol
 
 from hybrid_memory.runtime.publisher import Outcome
 from hybrid_memory.schemas import NewRecord, Position
 
-__all__ = ["Describe", "Outcome", "Waiter", "Writer"]
+__all__ = ["Describe", "Look", "Outcome", "Shown", "Waiter", "Writer"]
+
+ClassifierSource = Literal["provided", "heuristic", "llm"]
 
 
 class Writer(Protocol):
@@ -27,7 +30,23 @@ class Waiter(Protocol):
 
 
 class Describe(Protocol):
-    """Says what a text is about, by rules."""
+    """Says at once what a text is about, by its key words: for a reply that does not wait for the index."""
 
     def __call__(self, text: str) -> tuple[Sequence[str], str | None]:
         """The text's classifiers, and its topic where it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a memory is about, as the index shows it, and who says so."""
+
+    classifiers: Sequence[str]
+    topic: str | None
+    source: ClassifierSource
+
+
+class Look(Protocol):
+    """Looks a memory up in the index."""
+
+    async def __call__(self, user_id: str, memory_id: str) -> Shown | None:
+        """What it shows now; None where it shows no such memory, or cannot be asked."""

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from hybrid_memory.ingest.bodies import Added, AddedMany, AddMemories, AddMemory, Deleted, Item
 from hybrid_memory.ingest.inserting import Ingest, Trace
-from hybrid_memory.ingest.ports import Describe, Outcome, Waiter, Writer
+from hybrid_memory.ingest.ports import Describe, Look, Outcome, Waiter, Writer
 from hybrid_memory.runtime.access.caller import Caller, Scope
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import Guard, PathId, Problem, json_body, read_json, require_user, require_users
@@ -29,15 +29,17 @@ def make_router(
     wait_ms: int = 10_000,
     expect_stream: bool = False,
     guard: Guard | None = None,
+    look: Look | None = None,
 ) -> APIRouter:
     """The write routes. The app must have `install_problems`, `BodyLimit` and `EncodedSlashes`.
 
     `wait_ms` bounds how long a write waits until it is searchable; `expect_stream` is what the reply's
-    `async_improvement` says. `guard` says who may write; without one, everybody may.
+    `async_improvement` says. `guard` says who may write; without one, everybody may. With `look`, a reply
+    that waited tells what the index shows; else what key words say.
     """
     guard = guard or Guard()
     writing = guard.needs(Scope.WRITE)
-    ingest = Ingest(writer, waiter, describe, wait_ms / 1000, expect_stream)
+    ingest = Ingest(writer, waiter, describe, wait_ms / 1000, expect_stream, look)
     router = APIRouter(tags=["write"])
 
     @router.post("/add_memory", openapi_extra=json_body(AddMemory), responses=guard.responses(400, 413, 415, 422, 503))

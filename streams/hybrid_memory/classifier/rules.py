@@ -42,8 +42,8 @@ class Rules:
         self._base = _base_forms(phrases)
         self._entries = _index(phrases, self._base)
 
-    def classify(self, text: str) -> Labels:
-        """At most three classifiers, the strongest first, and the topic that they imply."""
+    def classify(self, text: str, vector: Sequence[float] | None = None) -> Labels:  # noqa: ARG002
+        """At most three classifiers, the strongest first, and the topic that they imply. No vector is needed."""
         scores = self.scores(text)
         if not scores:
             return Labels((), None)
