@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from hybrid_memory.runtime.access.address import refuse_open_address
 from hybrid_memory.runtime.access.caller import Caller
 from hybrid_memory.runtime.access.errors import NotAccepted
 from hybrid_memory.runtime.access.key_file import parse_entries
@@ -54,12 +55,18 @@ def key_file(settings: Settings) -> Path:
     return settings.http.keys_file or settings.data_dir / "keys.yaml"
 
 
-def make_identifier(settings: Settings) -> Identifier:
-    """What the settings say about who may.
+def make_identifier(settings: Settings, host: str) -> Identifier:
+    """What the settings say about who may call a service that is to listen on `host`.
 
     Raises:
-        Refusal: they cannot be followed.
+        Refusal: they cannot be followed, or the service would stand open to other machines.
     """
+    identifier = _identifier(settings)
+    refuse_open_address(host, guarded=identifier.guarded, insecure=settings.http.insecure)
+    return identifier
+
+
+def _identifier(settings: Settings) -> Identifier:
     path = key_file(settings)
     if settings.http.keys_file is not None and not path.exists():
         raise Refusal(

@@ -18,7 +18,6 @@ from typing import Annotated, Any
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
-from hybrid_memory.runtime.access.address import refuse_open_address
 from hybrid_memory.runtime.access.caller import ANYBODY, Caller, Scope, may, reaches
 from hybrid_memory.runtime.access.credentials import credential_in
 from hybrid_memory.runtime.access.errors import NotAccepted
@@ -105,7 +104,7 @@ class Guard:
         except NotAccepted as error:
             # Those who have no key share a bucket with their address, and take nothing from those who have.
             self._count(_address(request))
-            _LOG.info("refused", extra={"reason": error.reason, "address": _address(request)})
+            _LOG.info("refused", extra={"reason": error.reason, "address": _address(request).partition(":")[2]})
             raise _unknown(str(error), bool(_credentials(request))) from None
         self._count(caller.name)
         return caller
@@ -123,8 +122,7 @@ def make_guard(settings: Settings, host: str) -> Guard:
     Raises:
         Refusal: the settings cannot be followed, or the service would stand open to other machines.
     """
-    identifier = make_identifier(settings)
-    refuse_open_address(host, guarded=identifier.guarded, insecure=settings.http.insecure)
+    identifier = make_identifier(settings, host)
     return Guard(identifier, _limiter(settings, limited=identifier.guarded or settings.http.insecure))
 
 
