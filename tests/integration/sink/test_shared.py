@@ -18,6 +18,7 @@ from hybrid_memory.index.hashing import HashEmbedder
 from hybrid_memory.index.points import StoredPoint
 from hybrid_memory.index.server import ServerStore
 from hybrid_memory.runtime import kafka as runtime_kafka
+from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.settings import SinkSettings
 from hybrid_memory.schemas import (
     CLASSIFIED,
@@ -69,6 +70,14 @@ def fact(world: World, of: Memory, at: Position, label: str, generation: int = 1
 def share(running: Running) -> frozenset[int]:
     member = running.sink._member
     return member.partitions if member else frozenset()
+
+
+def committed(running: Running) -> dict[tuple[str, int], int]:
+    """What lag tools see of this index, in both topics."""
+    identity, world = running.store.identity(), running.world
+    assert identity is not None
+    topics = [world.topic(name) for name in (MEMORIES, CLASSIFIED)]
+    return Cluster(world.settings).committed(f"hm-sink-{identity.index_id}", topics)
 
 
 class Killed(BaseException):
@@ -163,6 +172,7 @@ def test_sinks_join_leave_and_die_while_memories_are_written(world: World, serve
         last = {record.key: record.offset for record in world.read(MEMORIES)}
         assert {point.seq for point in points.values()} <= set(last.values())
         assert all(point.seq == last[point.key.encode()] for point in points.values())
+        two.until(lambda: committed(two) == two.store.progress().positions)
 
 
 def test_a_sink_that_wakes_up_late_does_no_harm(
@@ -203,6 +213,18 @@ def test_a_sink_that_wakes_up_late_does_no_harm(
         late.until(lambda: len(share(late)) == 8)
         [last] = world.send(encode_memory(memory("same", "I go on")))
         late.wait([last])
+
+
+def test_an_older_group_protocol_does_too(world: World, server: QdrantClient) -> None:
+    older = world.settings.kafka | {"group.protocol": "classic"}
+    with world.sink_on(store_on(server), shared=True, kafka=older) as one:
+        one.until(lambda: len(share(one)) == 8)
+        with world.sink_on(store_on(server), shared=True, kafka=older) as two:
+            two.until(lambda: len(share(two)) == len(share(one)) == 4, 40)
+            assert not share(one) & share(two)
+            world.send(*(encode_memory(memory(f"m{number}", "I love sushi")) for number in range(30)))
+            one.settle()
+        one.until(lambda: len(share(one)) == 8, 40)
 
 
 def _run_until_it_dies(world: World, store: Doomed) -> None:
