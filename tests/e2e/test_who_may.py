@@ -1,5 +1,6 @@
 """`hm keys` and `hm serve` together, as people use them: make a key, use it, revoke it."""
 
+import socket
 import time
 import uuid
 from collections.abc import Iterator
@@ -100,6 +101,14 @@ def test_a_public_address_without_keys_is_refused(folder: Path) -> None:
     env = environment(HM_DATA_DIR=str(folder), HM_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1")
     done = run("serve", "--host", "0.0.0.0", "--port", "0", env=env)
     check_refusal(done, "0.0.0.0", "hm keys create", "--insecure", "127.0.0.1")
+
+
+def test_insecure_is_an_option(folder: Path) -> None:
+    """It goes on, to the next thing that is wrong."""
+    env = environment(HM_DATA_DIR=str(folder), HM_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1")
+    with socket.create_server(("0.0.0.0", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        check_refusal(run("serve", "--host", "0.0.0.0", "--insecure", "--port", port, env=env), "port")
 
 
 @pytest.mark.parametrize(
