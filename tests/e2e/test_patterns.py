@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from hybrid_memory.classifier import default_rules, default_taxonomy
+from hybrid_memory.classifier import default_rules
 from hybrid_memory.local.ports import free_port
 from tests.e2e.classifying import KNOWN, RULES, HttpProgram, start_service, start_stream
 from tests.e2e.conftest import made_topics
@@ -61,13 +61,13 @@ def test_1_heuristics_only(api: httpx.Client, user: str) -> None:
     assert (health["classifier_service"], health["classifier_url"]) == ("disabled", None)
     for text in TEXTS:
         reply = add(api, user, text)
-        by_rules = default_rules().classify(text)
-        assert (reply["classifiers"], reply["topic"]) == (list(by_rules.classifiers), by_rules.topic)
+        by_words = default_rules().classify(text)
+        assert tuple(reply["classifiers"][:1]) == by_words.classifiers[:1]
+        assert reply["topic"] == by_words.topic
         assert (reply["classifier_source"], reply["async_improvement"]) == ("heuristic", False)
-        # The sink's own may say more than the key words, since it has the text's vector too.
         shown = found(api, user, text)
-        assert (shown["classifier_source"], shown["state"]) == ("heuristic", "final")
-        assert set(shown["classifiers"]) <= {label.name for label in default_taxonomy().labels}
+        assert [shown[name] for name in ("classifiers", "topic")] == [reply[name] for name in ("classifiers", "topic")]
+        assert shown["state"] == "final"
 
 
 def test_2_the_classifier_service_on(memories: httpx.Client, model: HttpProgram, user: str) -> None:
