@@ -133,7 +133,7 @@ def test_an_insert_has_the_time_that_it_waits() -> None:
 
 
 OWN = ["localhost", "localhost:8765", "LOCALHOST", "127.0.0.1:8765", "[::1]:8765", "192.168.0.7"]
-FOREIGN = ["evil.example", "evil.example:1", "localhost.evil.example", "127.0.0.1.evil.example", "evil.example:127.0.0.1"]
+FOREIGN = [
     "evil.example",
     "evil.example:8765",
     "localhost.evil.example",
