@@ -4,7 +4,7 @@
   compaction left gaps. One agent delivers every partition in order, so the last delivered offset says it all.
 - Nothing is committed once the stream is frozen, and nothing is waited for: what is in flight then is done again.
 - Where the buffer is full, Faust looks again a second later, in which a fast classifier has long run dry. Ours looks
-  sooner.
+  after milliseconds.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from mode.services import WaitResults
 
 from hybrid_memory.classifier.stream.eager import Waiting, at_once
 
-_ROOM_SECONDS = 0.002
+_ROOM_SECONDS = 0.005
 
 
 class StreamConsumer(aiokafka.Consumer):
@@ -44,7 +44,8 @@ class StreamConsumer(aiokafka.Consumer):
     async def _wait_next_records(self, timeout: float) -> Any:
         while self._buffered_partitions and not self._active_partitions and self.flow_active and not self.should_stop:
             await asyncio.sleep(_ROOM_SECONDS)
-        return await super()._wait_next_records(timeout)
+        # Partitions that the buffer keeps back are not asked for while others are waited for.
+        return await super()._wait_next_records(_ROOM_SECONDS if self._buffered_partitions else timeout)
 
     async def wait_first(self, *coros: Any, timeout: Any = None) -> WaitResults:
         """As Faust's, but that what is done at once needs no tasks: handing over a record seldom waits."""

@@ -21,7 +21,7 @@ from hybrid_memory.runtime.publisher import Publisher
 _T = TypeVar("_T")
 Acknowledge = Callable[[Any], Awaitable[Any]]
 
-_AT_ONCE = 2
+_AT_ONCE = 3
 _FIRST_WAIT = 0.2
 
 

@@ -1,0 +1,100 @@
+"""How much of a classifier's own speed is left when its texts come through Kafka and its facts go there."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import httpx
+
+from hybrid_memory.bench.figures import Figure, Target
+from hybrid_memory.bench.sleeping import Sleeping
+from hybrid_memory.client import MemoryClient
+from hybrid_memory.local.mortal import dies_with_parent
+from hybrid_memory.local.ports import free_port
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.runtime.topics import apply_topics
+
+SHARE = 0.95
+_LOOK_SECONDS = 0.5
+_DEADLINE = 300.0
+
+
+def stream_throughput(
+    settings: Settings, texts: Sequence[str], rate: float = 2000.0, batch_size: int = 64, memories: int = 20_000
+) -> Figure:
+    """Texts a second through the stream, beside those of its classifier alone, which sleeps as long as `rate` says.
+
+    On the Kafka of `settings`, with topics of its own that stay there.
+
+    Raises:
+        Refusal: the stream ended, or was not done within five minutes.
+    """
+    own = settings.model_copy(update={"topic_prefix": f"bench-{uuid.uuid4().hex[:8]}."})
+    apply_topics(own)
+    with MemoryClient(settings=own) as client:
+        client.add_many(
+            {"user_id": f"user-{n % 100}", "text": f"{n}: {texts[n % len(texts)]}"} for n in range(memories)
+        )
+    with _stream(own, rate, batch_size) as url:
+        through = _rate(url, memories)
+    alone = _alone(Sleeping(rate, batch_size))
+    wanted = Target(f"at least {SHARE:.0%} of the classifier's own", SHARE * alone, at_most=False)
+    return Figure("classifier stream", memories, through, "texts/s", None, "the classifier alone", alone, wanted)
+
+
+@contextmanager
+def _stream(settings: Settings, rate: float, batch_size: int) -> Iterator[str]:
+    """A stream process with a classifier of known speed; where it answers."""
+    port = free_port()
+    env = {f"HM_KAFKA__{key.upper().replace('.', '_')}": value for key, value in settings.kafka.items()}
+    env |= {"HM_TOPIC_PREFIX": settings.topic_prefix, "HM_STREAM__PORT": str(port), "HM_LOG__LEVEL": "error"}
+    command = [sys.executable, "-m", "hybrid_memory.bench.sleeping", str(rate), str(batch_size)]
+    process = subprocess.Popen(
+        dies_with_parent(command, signal.SIGTERM), env={**os.environ, **env}, stdin=subprocess.DEVNULL
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _rate(url: str, memories: int) -> float:
+    """Texts a second, from when the stream is under way until shortly before it has done all."""
+    seen: list[tuple[float, float]] = []
+    deadline = time.monotonic() + _DEADLINE
+    while not seen or seen[-1][1] < memories:
+        if time.monotonic() > deadline:
+            raise Refusal(f"the classifier stream was not done with {memories} memories in {_DEADLINE:.0f} s")
+        time.sleep(_LOOK_SECONDS)
+        done = _done(url)
+        if done:
+            seen.append((time.monotonic(), done))
+    under_way = seen[1:-1]
+    if len(under_way) < 2:
+        raise Refusal(f"{memories} memories are too few to measure this stream by")
+    (began, before), (ended, after) = under_way[0], under_way[-1]
+    return (after - before) / (ended - began)
+
+
+def _done(url: str) -> float:
+    try:
+        lines = httpx.get(f"{url}/metrics", timeout=10).text.splitlines()
+    except httpx.TransportError:  # it has not begun to listen
+        return 0
+    return next((float(line.split()[1]) for line in lines if line.startswith("hm_classified_texts_total ")), 0)
+
+
+def _alone(classifier: Sleeping, batches: int = 30) -> float:
+    """Texts a second of the classifier that has nothing else to do."""
+    texts = ["a text"] * classifier.batch_size
+    began = time.monotonic()
+    for _ in range(batches):
+        classifier.classify(texts)
+    return batches * len(texts) / (time.monotonic() - began)
