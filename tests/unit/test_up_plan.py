@@ -57,6 +57,14 @@ def test_no_stream_where_there_are_rules_alone(tmp_path: Path) -> None:
     assert plan.children[1].env["HM_EXPECT_STREAM"] == "false"
 
 
+def test_a_sink_of_its_own_where_the_index_is_on_a_server(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path, http={"port": 0}, qdrant={"url": "http://127.0.0.1:6333"})
+    plan = make_plan(settings, _QWEN)
+    assert [child.name for child in plan.children] == ["broker", "sink", "serve", "classify"]
+    assert plan.children[1].argv[-3:-1] == ("sink", "--port")
+    assert plan.children[1].env["HM_EXPECT_STREAM"] == plan.children[2].env["HM_EXPECT_STREAM"] == "true"
+
+
 def test_a_taken_port_of_the_stream_is_no_reason_to_go_without_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]

@@ -11,10 +11,11 @@ from hybrid_memory.local.child import Child
 from hybrid_memory.local.decision import Decision
 from hybrid_memory.local.ports import LOOPBACK, free_port, port_is_free
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.runtime.settings import Settings, SinkSettings, StreamSettings
 
 BROKER = "broker"
 SERVE = "serve"
+SINK = "sink"
 CLASSIFY = "classify"
 _BOOTSTRAP = "HM_KAFKA__BOOTSTRAP_SERVERS"
 _EXPECT_STREAM = "HM_EXPECT_STREAM"
@@ -54,18 +55,23 @@ def make_plan(settings: Settings, classifier: Decision) -> Plan:
         env["HM_LOG__FORMAT"] = "text"
     # Started in this order, stopped in the reverse of it: the broker goes when nobody needs it any more.
     broker = (Child(BROKER, hm("broker", "run", "--port", str(broker_port)), env),) if broker_port else ()
-    serve = Child(SERVE, hm("serve"), {**env, _EXPECT_STREAM: str(classifier.by_a_model).lower()})
-    children = (*broker, serve, *((_stream(settings, env),) if classifier.by_a_model else ()))
+    expecting = {**env, _EXPECT_STREAM: str(classifier.by_a_model).lower()}
+    sink = (Child(SINK, hm("sink", "--port", str(_port(settings.sink))), expecting),) if settings.qdrant.url else ()
+    serve = Child(SERVE, hm("serve"), expecting)
+    children = (*broker, *sink, serve, *((_stream(settings, env),) if classifier.by_a_model else ()))
     host = LOOPBACK if settings.http.host in _ANY_ADDRESS else settings.http.host
     return Plan(data_dir, servers, broker_port, f"http://{host}:{http_port}", children, classifier)
 
 
 def _stream(settings: Settings, env: Mapping[str, str]) -> Child:
     """Inserts and searches need nothing of the stream: where it cannot run, the rest does."""
-    port = settings.stream.port
-    if port and not port_is_free(port, settings.stream.host):
-        port = free_port()
+    port = _port(settings.stream)
     return Child(CLASSIFY, hm("classify", "stream", "--port", str(port)), env, essential=False)
+
+
+def _port(probes: SinkSettings | StreamSettings) -> int:
+    """Where its probes are to listen, or any that is free where somebody has that."""
+    return probes.port if not probes.port or port_is_free(probes.port, probes.host) else free_port()
 
 
 def broker_folder(data_dir: Path) -> Path:

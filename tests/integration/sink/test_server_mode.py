@@ -112,7 +112,11 @@ async def test_a_write_to_one_api_is_found_through_another(server: QdrantClient,
             gone = await two.delete("/v1/users/u3/memories/m")
             assert gone.json()["applied"] is True
             assert (await one.get("/v1/users/u3/memories/m")).status_code == 404
-            assert [worker.not_ready() for worker in workers] == [None, None]
+
+            async def both_follow() -> bool:
+                return [worker.not_ready() for worker in workers] == [None, None]
+
+            await until(both_follow)
 
 
 async def test_nothing_is_called_searchable_before_it_is(
