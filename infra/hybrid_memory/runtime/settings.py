@@ -165,7 +165,7 @@ class ClassifierSettings(_Section):
     threads: Annotated[int, Field(ge=0)] = 0
     """Cores for the model; 0: all."""
     api_key: SecretStr | None = None
-    """For a server."""
+    """For a server, or the classifier service."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 16
     """Requests to a server at once."""
     timeout_seconds: Annotated[float, Field(gt=0)] = 60.0

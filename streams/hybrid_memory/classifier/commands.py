@@ -33,7 +33,6 @@ def stream(
     Example: hm classify stream --classifier qwen --model ./Qwen2.5-0.5B-Instruct
     """
     from hybrid_memory.classifier.stream.run import run_stream
-
     from hybrid_memory.runtime.settings import load_settings
 
     made = _classifier(classifier, model, mode, taxonomy, generation)
@@ -49,17 +48,17 @@ def serve(
     taxonomy: TaxonomyFile = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on.")] = None,
     host: Annotated[str | None, typer.Option(help="Address to listen on; 127.0.0.1 unless told otherwise.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Listen on any address without keys.")] = False,
 ) -> None:
     """Serve /classify and /classify_batch on port 8766.
 
     Example: hm classify serve --port 8766
     """
     from hybrid_memory.classifier.service.serve import serve as run
-
     from hybrid_memory.runtime.settings import load_settings
 
     made = _classifier(classifier, model, mode, taxonomy)
-    run(load_settings(classifier=made, service={"host": host, "port": port}))
+    run(load_settings(classifier=made, service={"host": host, "port": port}, http={"insecure": insecure or None}))
 
 
 @app.command()

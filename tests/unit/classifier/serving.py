@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -13,8 +14,9 @@ from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.service.app import create_app
 from hybrid_memory.classifier.service.engine import Engine, Open
 from hybrid_memory.classifier.service.gather import Gatherer
+from hybrid_memory.runtime.http.guard import Guard, make_guard
 from hybrid_memory.runtime.metrics import Metrics
-from hybrid_memory.runtime.settings import ServiceSettings, Settings
+from hybrid_memory.runtime.settings import HttpSettings, ServiceSettings, Settings
 
 
 @contextmanager
@@ -38,13 +40,15 @@ def served(app: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
-def service_over(classifier: Classifier | Open, **settings: float) -> Iterator[str]:
-    """The URL of our classifier service over this classifier, or over what opens one."""
-    given = ServiceSettings.model_validate(settings)
-    gatherer = Gatherer(given.gather_ms / 1000, given.queue_texts)
+def service_over(classifier: Classifier | Open, *, keys: Path | None = None, **settings: float) -> Iterator[str]:
+    """The URL of our classifier service over this classifier, or over what opens one; `keys` is a file of API keys."""
+    http = HttpSettings() if keys is None else HttpSettings(keys_file=keys)
+    given = Settings(service=ServiceSettings.model_validate(settings), http=http)
+    guard = make_guard(given, given.service.host) if keys else Guard()
+    gatherer = Gatherer(given.service.gather_ms / 1000, given.service.queue_texts)
     opener: Open = (lambda: (classifier, Choice("qwen", "test"))) if isinstance(classifier, Classifier) else classifier
     engine = Engine(opener, gatherer, on_failure=lambda: None)
-    with served(create_app(given, engine, gatherer, rule_classifier(Settings()), Metrics())) as url:
+    with served(create_app(given, engine, gatherer, rule_classifier(Settings()), Metrics(), guard)) as url:
         if isinstance(classifier, Classifier):
             deadline = time.monotonic() + 20
             while engine.not_ready() is not None:

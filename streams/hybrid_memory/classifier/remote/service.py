@@ -103,7 +103,13 @@ def open_service(settings: Settings) -> ServiceClassifier:
     url = settings.classifier_service_url
     if url is None:
         raise Refusal("no classifier service is named; set CLASSIFIER_SERVICE_URL=http://host:8766")
-    caller = Caller(url, "the classifier service", timeout_s=settings.classifier.timeout_seconds)
+    key = settings.classifier.api_key
+    caller = Caller(
+        url,
+        "the classifier service",
+        key=None if key is None else key.get_secret_value(),
+        timeout_s=settings.classifier.timeout_seconds,
+    )
     classifier = ServiceClassifier(caller, settings.classifier.batch_size)
     try:
         classifier.find_out()

@@ -21,19 +21,22 @@ from hybrid_memory.classifier.service.bodies import (
 from hybrid_memory.classifier.service.engine import Engine
 from hybrid_memory.classifier.service.gather import Full, Gatherer
 from hybrid_memory.classifier.service.line import Result
+from hybrid_memory.runtime.access.caller import Scope
 from hybrid_memory.runtime.deadletters import Failure
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import BodyLimit, FieldProblem, Problem, json_body, problem_responses, read_json
+from hybrid_memory.runtime.http.guard import Guard
+from hybrid_memory.runtime.http.hardening import harden
 from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
 from hybrid_memory.runtime.http.problems import install_problems
 from hybrid_memory.runtime.metrics import Metrics
-from hybrid_memory.runtime.settings import ServiceSettings
+from hybrid_memory.runtime.settings import Settings
 
 _ERRORS = (400, 413, 415, 422, 429, 503)
 
 
 def create_app(
-    settings: ServiceSettings, engine: Engine, gatherer: Gatherer, rules: Classifier, metrics: Metrics
+    settings: Settings, engine: Engine, gatherer: Gatherer, rules: Classifier, metrics: Metrics, guard: Guard
 ) -> FastAPI:
     """The API over an engine, which starts and stops with the app. `rules` do what the classifier cannot."""
 
@@ -47,16 +50,18 @@ def create_app(
         title="Classifier service", version=version("hybrid-memory"), lifespan=lifespan, redirect_slashes=False
     )
     install_problems(app)
-    _add_routes(app, engine, gatherer, rules)
-    app.include_router(make_probes(engine.not_ready, metrics))
-    app.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
+    _add_routes(app, engine, gatherer, rules, guard)
+    app.include_router(make_probes(engine.not_ready, metrics, guard))
+    app.add_middleware(BodyLimit, max_bytes=settings.service.max_body_bytes)
+    # A long batch takes minutes on a processor; who hangs up is not worked for.
+    harden(app, settings.http, guard, limit_time=False)
     app.add_middleware(MeasureRequests, metrics=metrics)
     waiting = Gauge("hm_classify_waiting_texts", "Texts that wait for the classifier", registry=metrics.registry)
     waiting.set_function(lambda: gatherer.waiting)
     return app
 
 
-def _add_routes(app: FastAPI, engine: Engine, gatherer: Gatherer, rules: Classifier) -> None:
+def _add_routes(app: FastAPI, engine: Engine, gatherer: Gatherer, rules: Classifier, guard: Guard) -> None:
     async def results_of(texts: Sequence[str], request: Request) -> list[Result]:
         _ready(engine)
         try:
@@ -77,7 +82,8 @@ def _add_routes(app: FastAPI, engine: Engine, gatherer: Gatherer, rules: Classif
     @app.post(
         "/classify",
         openapi_extra=json_body(ClassifyRequest),
-        responses=problem_responses(*_ERRORS),
+        responses=guard.responses(*_ERRORS),
+        dependencies=[guard.needs(Scope.READ)],
         response_model_exclude_none=True,
     )
     async def classify(request: Request) -> Classified:
@@ -91,7 +97,8 @@ def _add_routes(app: FastAPI, engine: Engine, gatherer: Gatherer, rules: Classif
     @app.post(
         "/classify_batch",
         openapi_extra=json_body(ClassifyBatchRequest),
-        responses=problem_responses(*_ERRORS),
+        responses=guard.responses(*_ERRORS),
+        dependencies=[guard.needs(Scope.READ)],
         response_model_exclude_none=True,
     )
     async def classify_batch(request: Request) -> ClassifiedMany:

@@ -13,6 +13,7 @@ from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.service.app import create_app
 from hybrid_memory.classifier.service.engine import Engine
 from hybrid_memory.classifier.service.gather import Gatherer
+from hybrid_memory.runtime.http.guard import make_guard
 from hybrid_memory.runtime.http.listen import bind, run_until_told
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.metrics import Metrics
@@ -29,19 +30,21 @@ def serve(
     """Serve until told to stop (SIGINT or SIGTERM).
 
     Raises:
-        Refusal: it cannot serve as asked: the port is taken, or what is to classify cannot be had or used.
+        Refusal: it cannot serve as asked: the port is taken, strangers would reach it, or what is to classify cannot
+            be had or used.
     """
     configure_logs(settings.log)
     # Where the environment names a classifier service, that is this one: it must not ask itself.
     settings = settings.model_copy(update={"use_classifier_service": False})
     rules = rule_classifier(settings)
+    guard = make_guard(settings, settings.service.host)
     listener = bind(settings.service.host, settings.service.port)
     metrics = Metrics()
     gatherer = Gatherer(settings.service.gather_ms / 1000, settings.service.queue_texts, _observe(metrics))
     engine = Engine(
         lambda: open_classifier(settings), gatherer, on_failure=lambda: setattr(server, "should_exit", True)
     )
-    app = create_app(settings.service, engine, gatherer, rules, metrics)
+    app = create_app(settings, engine, gatherer, rules, metrics, guard)
     server = _Server(uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=10), gatherer)
     _LOG.info("listening", extra={"url": f"http://{settings.service.host}:{listener.getsockname()[1]}"})
     run_until_told(server, listener)
