@@ -1,13 +1,15 @@
 """Which classifier these settings come to, and why: decided before anything is loaded, then opened."""
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Literal
 
 from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.classifier.rules import Rules, default_rules
-from hybrid_memory.classifier.taxonomy import Taxonomy, default_taxonomy, load_taxonomy
-from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.classifier.taxonomy import Taxonomy, TaxonomyError, default_taxonomy, load_taxonomy
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import ClassifierSettings, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +26,17 @@ def choose(settings: Settings) -> Choice:
     Raises:
         Refusal: what was asked for by name cannot be had; the sentence says what to do.
     """
-    if settings.classifier.kind == "rules":
+    wanted = settings.classifier
+    if wanted.kind == "rules":
         return Choice("rules", "they were asked for")
-    raise NotImplementedError
+    if wanted.kind.startswith("http"):
+        return Choice("server", f"{wanted.kind} was asked for")
+    if wanted.kind == "auto" and settings.use_classifier_service:
+        return Choice("service", "USE_CLASSIFIER_SERVICE is set")
+    can_be_had, why = _model(wanted)
+    if not can_be_had and wanted.kind == "qwen":
+        raise Refusal(f"{why}, or go without: --classifier rules")
+    return Choice("qwen" if can_be_had else "rules", why)
 
 
 def open_classifier(settings: Settings) -> tuple[Classifier, Choice]:
@@ -36,9 +46,41 @@ def open_classifier(settings: Settings) -> tuple[Classifier, Choice]:
         Refusal: see `choose`; or the weights, the taxonomy or the prompt cannot be used.
     """
     choice = choose(settings)
+    return _open(choice, settings), choice
+
+
+def _open(choice: Choice, settings: Settings) -> Classifier:
     if choice.kind == "rules":
-        return rule_classifier(settings), choice
-    raise NotImplementedError
+        return rule_classifier(settings)
+    if choice.kind == "server":
+        from hybrid_memory.classifier.remote.openai import open_server
+
+        return open_server(settings)
+    if choice.kind == "service":
+        from hybrid_memory.classifier.remote.service import open_service
+
+        return open_service(settings)
+    from hybrid_memory.classifier.qwen.classifier import open_qwen
+
+    return open_qwen(settings.classifier, _taxonomy(settings))
+
+
+def _model(wanted: ClassifierSettings) -> tuple[bool, str]:
+    """Whether the model can be had, and why or what to do."""
+    absent = [name for name in ("torch", "transformers", "huggingface_hub") if find_spec(name) is None]
+    if absent:
+        return False, f"a model needs the package {absent[0]}; install it with: pip install 'hybrid-memory[streams]'"
+    from hybrid_memory.classifier.qwen.weights import find_weights, missing
+
+    place = find_weights(wanted)
+    return (False, missing(wanted, place)) if place.kind == "nowhere" else (True, place.why)
+
+
+def _taxonomy(settings: Settings) -> Taxonomy:
+    try:
+        return taxonomy_of(settings)
+    except TaxonomyError as error:
+        raise Refusal(str(error)) from None
 
 
 def taxonomy_of(settings: Settings) -> Taxonomy:
@@ -49,4 +91,4 @@ def taxonomy_of(settings: Settings) -> Taxonomy:
 
 def rule_classifier(settings: Settings) -> RuleClassifier:
     """The rules of that taxonomy."""
-    return RuleClassifier(default_rules() if settings.classifier.taxonomy is None else Rules(taxonomy_of(settings)))
+    return RuleClassifier(default_rules() if settings.classifier.taxonomy is None else Rules(_taxonomy(settings)))

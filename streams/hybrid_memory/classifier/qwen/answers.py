@@ -13,7 +13,10 @@ _NOTHING = -1
 
 
 class OpenAnswers:
-    """Which text each row answers, how far it is, and what has been written. The last rows move up to where one ended."""
+    """Which text each row answers, how far it is, and what has been written.
+
+    Where a row ends, the last one moves up.
+    """
 
     def __init__(
         self, rows: Rows, picker: Picker, lengths: Sequence[int], limits: Sequence[int], device: "torch.device"

@@ -27,7 +27,7 @@ def attend(
     query: "torch.Tensor",
     key: "torch.Tensor",
     value: "torch.Tensor",
-    attention_mask: "torch.Tensor | None",
+    _mask: "torch.Tensor | None",
     *,
     layout: "Layout",
     scaling: float,

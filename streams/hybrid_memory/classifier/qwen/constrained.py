@@ -67,7 +67,8 @@ class _States:
         bottoms = [sum(map(len, floors[:floor])) for floor in range(MAX_LABELS + 1)]
         self._ended = bottoms[-1]
         self._nothing = len(trie.labels) + 1
-        self.tokens = sorted({trie.end, trie.comma} | {token for node in floors[0] + floors[1] for token in node.children})
+        spelling = {token for nodes in floors for node in nodes for token in node.children}
+        self.tokens = sorted(spelling | {trie.end, trie.comma})
         self.label: list[int] = []
         """The label that is complete in a state; a number of its own where none is."""
         self.next: list[list[int]] = []
@@ -89,4 +90,3 @@ class _States:
         self.label.append(self._nothing if node.label == NO_LABEL else node.label)
         self.next.append([follows.get(token, _NOWHERE) for token in self.tokens])
         self.reach.append([label in below for label in range(self._nothing + 1)])
-

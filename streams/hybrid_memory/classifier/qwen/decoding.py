@@ -78,9 +78,7 @@ class Decoder:
 
     def _forward(self, tokens: "torch.Tensor", layout: Layout, positions: "torch.Tensor") -> "torch.Tensor":
         """The library's forward over tokens in one line; a hidden state a token."""
-        found = self.model.model(
-            input_ids=tokens[None], position_ids=positions[None], use_cache=False, layout=layout
-        )
+        found = self.model.model(input_ids=tokens[None], position_ids=positions[None], use_cache=False, layout=layout)
         states: torch.Tensor = found.last_hidden_state[0]
         return states
 

@@ -25,7 +25,7 @@ def load_model(folder: Path, hardware: Hardware) -> tuple[Any, "PreTrainedTokeni
     torch.set_num_threads(hardware.threads)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
+        model: Any = AutoModelForCausalLM.from_pretrained(
             folder, dtype=getattr(torch, hardware.dtype), local_files_only=True
         )
     except (OSError, ValueError, KeyError, ImportError) as error:

@@ -35,14 +35,14 @@ class FreePicker(Picker):
         self._head = model.lm_head
         self._ends = torch.tensor(sorted(ends), dtype=torch.long, device=model.device)
 
-    def start(self, rows: int) -> None:
+    def start(self, *_: Any, **__: Any) -> None:
         return
 
     def pick(self, hidden: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
         tokens = likeliest(self._head(hidden))
         return tokens, (tokens[:, None] == self._ends).any(dim=1)
 
-    def move(self, source: "torch.Tensor", target: "torch.Tensor", rows: int) -> None:
+    def move(self, *_: Any, **__: Any) -> None:
         return
 
 

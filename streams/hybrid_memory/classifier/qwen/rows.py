@@ -93,10 +93,8 @@ class Layout:
         flat = tokens.flatten(0, 1)
         return flat if self.line is None else flat[self.line]
 
-    def keep(
-        self, layer: int, keys: "torch.Tensor", values: "torch.Tensor"
-    ) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """Keep the keys and values of these tokens; all that their rows may look at, as (rows, groups, places, width)."""
+    def keep(self, layer: int, keys: "torch.Tensor", values: "torch.Tensor") -> tuple["torch.Tensor", "torch.Tensor"]:
+        """Keep these tokens; all keys and values that their rows may look at, as (rows, groups, places, width)."""
         import torch
 
         held = self.rows.store(layer, self.which)

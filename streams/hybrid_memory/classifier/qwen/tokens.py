@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hybrid_memory.classifier.qwen.prompt import Message
 
@@ -55,9 +55,8 @@ class Tokens:
     @property
     def end(self) -> int:
         """The token that ends an answer: of the chat template, or of texts in general."""
-        ids = self._tokenizer.convert_tokens_to_ids(_TURN_END)
-        known = isinstance(ids, int) and ids != self._tokenizer.unk_token_id
-        return ids if known else int(self._tokenizer.eos_token_id)
+        found: Any = self._tokenizer.convert_tokens_to_ids(_TURN_END)
+        return int(self._tokenizer.eos_token_id if found in (None, self._tokenizer.unk_token_id) else found)
 
     def ends(self) -> set[int]:
         """All tokens that end an answer."""
@@ -78,6 +77,6 @@ class Tokens:
 def _without_special(tokenizer: "PreTrainedTokenizerBase") -> "Tokenizer":
     from tokenizers import Tokenizer
 
-    backend = json.loads(tokenizer.backend_tokenizer.to_str())  # type: ignore[attr-defined]
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
     backend |= {"added_tokens": [], "truncation": None, "padding": None, "post_processor": None}
     return Tokenizer.from_str(json.dumps(backend))
