@@ -10,6 +10,9 @@ from hybrid_memory.local.locks import lock_folder
 from hybrid_memory.local.ports import free_port
 from hybrid_memory.local.up_plan import make_plan
 from hybrid_memory.local.welcome import welcome
+from hybrid_memory.runtime.access.caller import Scope
+from hybrid_memory.runtime.access.key_file import change_keys
+from hybrid_memory.runtime.access.keys import make_key
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import load_settings
 
@@ -103,3 +106,17 @@ def test_the_welcome_has_three_commands_to_copy(tmp_path: Path) -> None:
     plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}), _RULES)
     commands = [line for line in welcome(plan, 3.2).splitlines() if line.startswith(f"  curl {plan.url}/")]
     assert len(commands) == 3
+
+
+def test_an_address_for_others_needs_keys_before_anything_starts(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match=r"listening on 0\.0\.0\.0 would let anybody .* hm keys create"):
+        make_plan(load_settings(data_dir=tmp_path, http={"port": 0, "host": "0.0.0.0"}), _RULES)
+
+
+def test_the_welcome_says_where_the_key_goes(tmp_path: Path) -> None:
+    new = make_key("mine", [Scope.READ, Scope.WRITE], "all")
+    change_keys(tmp_path / "keys.yaml", lambda entries: (*entries, new.entry))
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}), _RULES)
+    assert plan.guarded
+    commands = [line for line in welcome(plan, 3.2).splitlines() if line.startswith(f"  curl {plan.url}/")]
+    assert all('-H "X-API-Key: $KEY"' in command for command in commands)

@@ -10,6 +10,7 @@ from hybrid_memory.local.broker_state import planned_port
 from hybrid_memory.local.child import Child
 from hybrid_memory.local.decision import Decision
 from hybrid_memory.local.ports import LOOPBACK, free_port, port_is_free
+from hybrid_memory.runtime.access.identify import make_identifier
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings, SinkSettings, StreamSettings
 
@@ -33,14 +34,17 @@ class Plan:
     url: str
     children: tuple[Child, ...]
     classifier: Decision
+    guarded: bool = False
+    """Whether the API asks for a key or a token."""
 
 
 def make_plan(settings: Settings, classifier: Decision) -> Plan:
     """Choose ports and put the command lines together.
 
     Raises:
-        Refusal: the HTTP port is taken.
+        Refusal: the HTTP port is taken, or strangers would reach it.
     """
+    guarded = make_identifier(settings, settings.http.host).guarded
     data_dir = settings.data_dir.absolute()
     http_port = settings.http.port or free_port()
     if not port_is_free(http_port, settings.http.host):
@@ -60,7 +64,7 @@ def make_plan(settings: Settings, classifier: Decision) -> Plan:
     serve = Child(SERVE, hm("serve"), expecting)
     children = (*broker, *sink, serve, *((_stream(settings, env),) if classifier.by_a_model else ()))
     host = LOOPBACK if settings.http.host in _ANY_ADDRESS else settings.http.host
-    return Plan(data_dir, servers, broker_port, f"http://{host}:{http_port}", children, classifier)
+    return Plan(data_dir, servers, broker_port, f"http://{host}:{http_port}", children, classifier, guarded)
 
 
 def _stream(settings: Settings, env: Mapping[str, str]) -> Child:

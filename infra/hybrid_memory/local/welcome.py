@@ -7,10 +7,12 @@ from pathlib import Path
 from hybrid_memory.local.up_plan import Plan
 
 _HEADER = "-H 'content-type: application/json'"
+_KEY = '-H "X-API-Key: $KEY"'
 
 
 def welcome(plan: Plan, seconds: float) -> str:
     """Where everything is, and three commands to copy."""
+    key = f" {_KEY}" if plan.guarded else ""
     add = '{"user_id": "ada", "text": "I love the ramen place near the station"}'
     search = '{"user_id": "ada", "context": "Where shall we eat tonight?"}'
     return f"""
@@ -20,11 +22,11 @@ Ready after {seconds:.1f} s.
   Kafka   {plan.bootstrap_servers}
   Data    {plan.data_dir}
 
-Add a memory, search, list the users:
+Add a memory, search, list the users{" (KEY is one of yours; hm keys list names them)" if key else ""}:
 
-  curl {plan.url}/add_memory {_HEADER} -d '{add}'
-  curl {plan.url}/search {_HEADER} -d '{search}'
-  curl {plan.url}/list_users
+  curl {plan.url}/add_memory{key} {_HEADER} -d '{add}'
+  curl {plan.url}/search{key} {_HEADER} -d '{search}'
+  curl {plan.url}/list_users{key}
 
 Or publish to Kafka, from another terminal:
 
