@@ -64,6 +64,7 @@ class Follower:
                 group,
                 lambda: _assigned(app),
                 progress,
+                self._status,
                 self._metrics,
                 stream.stuck_seconds,
             )

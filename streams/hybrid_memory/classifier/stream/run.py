@@ -112,6 +112,8 @@ def _connection(settings: Settings) -> Connection:
 
 def _quieten() -> None:
     """What Faust and its libraries say of every step is not for our logs."""
-    for noisy in ("faust", "mode", "aiokafka", "asyncio"):
+    for noisy in ("faust", "mode", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    # It calls each attempt to reach a broker that is starting or away an error; we say once that Kafka is away.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.getLogger("mode.timers").setLevel(logging.ERROR)  # "woke up too late", whenever the machine is busy

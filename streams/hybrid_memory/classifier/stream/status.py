@@ -26,7 +26,7 @@ class Status:
             self._change(name, reason)
 
     def trouble(self, batch: int, reason: str | None) -> None:
-        """A batch cannot go on and why; None: it can. While one cannot, the stream is retrying."""
+        """A batch (0: all of them) cannot go on and why; None: it can. While one cannot, the stream is retrying."""
         with self._lock:
             if reason is None and not self._troubles:
                 return

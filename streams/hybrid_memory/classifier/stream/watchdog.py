@@ -2,7 +2,6 @@
 
 import contextlib
 import faulthandler
-import logging
 import sys
 import threading
 from collections.abc import Callable, Collection
@@ -11,12 +10,14 @@ from confluent_kafka import KafkaException
 
 from hybrid_memory.classifier.stream.ending import die
 from hybrid_memory.classifier.stream.progress import Progress
+from hybrid_memory.classifier.stream.status import Status
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import Cluster, TopicInfo
 from hybrid_memory.runtime.metrics import Metrics
 
-_LOG = logging.getLogger(__name__)
 _LONGEST_PAUSE = 5.0
+_KAFKA = 0
+"""Stands for Kafka among the batches that have troubles; theirs begin at 1."""
 
 
 class Watchdog:
@@ -29,11 +30,13 @@ class Watchdog:
         group: str,
         assigned: Callable[[], Collection[int]],
         progress: Progress,
+        status: Status,
         metrics: Metrics,
         stuck_seconds: float,
     ) -> None:
         self._cluster, self._topic, self._group = cluster, topic, group
-        self._assigned, self._progress, self._stuck_seconds = assigned, progress, stuck_seconds
+        self._assigned, self._progress, self._status = assigned, progress, status
+        self._stuck_seconds = stuck_seconds
         self._gauge = metrics.lag.labels(group, topic.name)
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._watch, name="watchdog", daemon=True)
@@ -61,8 +64,9 @@ class Watchdog:
                 die(f"topic {self._topic.name} was made anew while it was read")
             lag = self._lag(self._assigned())
         except (Unavailable, Refusal, KafkaException) as error:
-            _LOG.debug("the lag is not known: %s", error)
+            self._status.trouble(_KAFKA, str(error))
             return None
+        self._status.trouble(_KAFKA, None)
         self._gauge.set(lag)
         return lag
 
