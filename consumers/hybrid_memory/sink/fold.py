@@ -220,8 +220,9 @@ def _must_be_answered(record: Write, version: Point) -> bool:
 
 
 def _keeps_pin(record: Write, point: Point) -> bool:
+    """Whether the pinned classifiers stay. An edit (its condition holds here) has seen them, and may let them go."""
     event, shown = record.event, _shown_just_before(record, point)
-    if not isinstance(event, Memory) or shown is None or record.answered:
+    if not isinstance(event, Memory) or shown is None or record.answered or record.if_seq is not None:
         return False
     return event.classifiers is None and shown.pinned and event.same_text(shown)
 

@@ -278,7 +278,8 @@ def obvious(world: World) -> dict[str, tuple[Memory, tuple[str, ...]]]:
             continue
         if record.if_seq is None and said and has and said.has_derived_id and not said.same_text(has):
             continue
-        if said and has and has.pinned and said.classifiers is None and said.same_text(has):
+        pinned = has is not None and has.pinned and record.if_seq is None
+        if said and has and pinned and said.classifiers is None and said.same_text(has):
             said = said.model_copy(update={"classifiers": has.classifiers, "pinned": True})
         memories[record.key], seqs[record.key] = said, offset
     result = {}
