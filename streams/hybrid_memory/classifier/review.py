@@ -11,7 +11,7 @@ from hybrid_memory.classifier.prototypes import Matrix
 from hybrid_memory.classifier.taxonomy import Label, Taxonomy
 from hybrid_memory.classifier.words import words
 
-SAME_MEANING = 0.8
+SAME_MEANING = 0.75
 """Cosine of the mean examples of two labels from which they can hardly be told apart; the shipped ones reach 0.66."""
 SAME_WORDS = 0.5
 """Share of the key words of the label with fewer that another label may have too."""
