@@ -24,6 +24,7 @@ class Name(StrEnum):
     CLIENTS = "clients"
     BATCHES = "batches"
     BULK = "bulk"
+    SEARCHERS = "searchers"
 
 
 @bench.callback()

@@ -13,7 +13,7 @@ from hybrid_memory.bench.figures import Figure
 from hybrid_memory.bench.inserts import batches, bulk, clients, one_memory
 from hybrid_memory.bench.progress import Shown
 from hybrid_memory.bench.report import as_json, machine, table, verdict
-from hybrid_memory.bench.searches import memory, search
+from hybrid_memory.bench.searches import memory, search, searchers
 from hybrid_memory.bench.texts import made_up, read_texts
 from hybrid_memory.bench.work import Work
 from hybrid_memory.client import MemoryClient
@@ -25,7 +25,7 @@ from hybrid_memory.runtime.settings import load_settings
 Measure = Callable[[Work], list[Figure]]
 
 AT_EVERY_SIZE: dict[str, Measure] = {"one": one_memory, "search": search, "memory": memory}
-ONCE: dict[str, Measure] = {"clients": clients, "batches": batches, "bulk": bulk}
+ONCE: dict[str, Measure] = {"clients": clients, "batches": batches, "bulk": bulk, "searchers": searchers}
 NAMES = (*AT_EVERY_SIZE, *ONCE)
 
 _MADE_UP = 20_000

@@ -2,12 +2,26 @@
 
 import random
 import time
+from concurrent.futures import ThreadPoolExecutor
 
-from hybrid_memory.bench.figures import Figure, Target, at_most, at_most_times, milliseconds, times
+from hybrid_memory.bench.api import Api
+from hybrid_memory.bench.figures import (
+    Figure,
+    Target,
+    at_least_times,
+    at_most,
+    at_most_times,
+    milliseconds,
+    percentile,
+    rates,
+    times,
+)
 from hybrid_memory.bench.texts import questions
 from hybrid_memory.bench.work import USERS, Work, user
 
 ALONE = "embedder alone"
+CLIENTS = 32
+_CLIENT_TIMES = 5
 _LARGE = 100_000
 _MB = 1_000_000
 
@@ -29,6 +43,29 @@ def search(work: Work) -> list[Figure]:
         times(f"search {kind} classifiers", work.stored, taken[kind], ALONE, reference, target)
         for kind in ("with", "without")
     ]
+
+
+def searchers(work: Work) -> list[Figure]:
+    """Many clients that search at once, each one question after another; the embedder alone on as many at once."""
+    each = max(1, work.samples * _CLIENT_TIMES // CLIENTS)
+    asked = questions(work.texts, each * CLIENTS, work.seed)
+    shares = [asked[number::CLIENTS] for number in range(CLIENTS)]
+    with work.shown.step(f"{CLIENTS} clients that search", each * CLIENTS) as advance:
+
+        def ask(number: int) -> None:
+            with Api(work.stack.url) as api:
+                for question in shares[number]:
+                    api.post("/search", {"user_id": user(number), "context": question})
+                    advance(1)
+
+        began = time.perf_counter()
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            list(pool.map(ask, range(CLIENTS)))
+        rate = each * CLIENTS / (time.perf_counter() - began)
+    alone = CLIENTS / percentile(
+        [work.alone.seconds(asked[at * CLIENTS : (at + 1) * CLIENTS]) for at in range(each)], 0.5
+    )
+    return [rates(f"{CLIENTS} clients search", work.stored, rate, ALONE, alone, at_least_times(alone, 0.8))]
 
 
 def memory(work: Work) -> list[Figure]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from hybrid_memory.classifier.fast import FastClassifier
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
+from hybrid_memory.index.gathered import GatheredEmbedder
 from hybrid_memory.index.labelling import open_fast_classifier
 from hybrid_memory.index.reset import index_folder
 from hybrid_memory.index.server_wait import open_when_there
@@ -95,7 +96,7 @@ class Engine:
             return
         try:
             self._searcher, self._follower = (
-                Searcher(store, embedder, labels.classify),
+                Searcher(store, GatheredEmbedder(embedder), labels.classify),
                 self._follow(store, embedder, labels),
             )
             self._follower.run(self._stop)

@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from hybrid_memory.classifier import Labels
 from hybrid_memory.index.bm25 import bm25_query
 from hybrid_memory.index.cache import LabelVectors
 from hybrid_memory.index.embedder import Embedder
+from hybrid_memory.index.filters import Filter
 from hybrid_memory.index.points import Point
 from hybrid_memory.index.store import Hit, Query, VectorStore
 from hybrid_memory.query.bodies import SearchRequest
@@ -17,6 +19,7 @@ from hybrid_memory.schemas import memory_key
 QUERY_WORDS = 100
 """So many words of a context are looked for; the embedding model does not read many more either."""
 
+_AT_ONCE = 64
 _TOPIC_OF_DOMAIN = {"places": "food", "movies": "movies", "music": "music"}
 
 
@@ -32,10 +35,12 @@ class Searcher:
         self._embedder = embedder
         self._classify = classify
         self._labels = LabelVectors(embedder)
+        # The loop's own pool has fewer threads than callers come at once, and those who wait are embedded together.
+        self._threads = ThreadPoolExecutor(_AT_ONCE, "search")
 
     async def search(self, request: SearchRequest) -> list[Hit]:
         """The user's best live memories, best first; only what reaches the threshold."""
-        hits = await asyncio.to_thread(self._search, request)
+        hits = await asyncio.get_running_loop().run_in_executor(self._threads, self._search, request)
         threshold = request.score_threshold or 0.0
         # Cut by the score that is shown, so that a score which was shown can be asked for.
         shown = [replace(hit, score=round(hit.score, 4)) for hit in hits]
@@ -66,6 +71,6 @@ class Searcher:
                 now=int(time.time() * 1000),
                 words=bm25_query(" ".join(request.context.split()[:QUERY_WORDS])),
                 labels=[known[label] for label in labels],
-                topic=_TOPIC_OF_DOMAIN.get(request.domain or ""),
+                filter=Filter(topic=_TOPIC_OF_DOMAIN.get(request.domain or "")),
             )
         )
