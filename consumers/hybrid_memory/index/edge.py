@@ -15,6 +15,7 @@ from filelock import FileLock
 
 from hybrid_memory.index import edge_schema as schema
 from hybrid_memory.index.edge_folder import lock_folder, open_shard
+from hybrid_memory.index.listing import Lister, Listing, Place, list_page
 from hybrid_memory.index.meta import identity_from_json, identity_to_json, progress_from_json, progress_to_json
 from hybrid_memory.index.payload import from_payload, to_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
@@ -89,6 +90,9 @@ class EdgeStore(VectorStore):
     def search(self, query: Query) -> list[Hit]:
         check_query(query, self._dimensions)
         return find(_EdgeRanker(self._shard, query), query)
+
+    def page(self, listing: Listing) -> tuple[list[Point], Place | None]:
+        return list_page(_EdgeLister(self._shard, listing), listing)
 
     def users(self) -> dict[str, int]:
         shard = self._shard
@@ -222,6 +226,23 @@ class _EdgeRanker(Ranker):
     def points(self, ids: Collection[str]) -> Mapping[str, Point]:
         found = self._shard.retrieve(list(ids), True, False)
         return {str(record.id): from_payload(_payload(record)) for record in found}
+
+
+class _EdgeLister(Lister):
+    """One page, put to a shard."""
+
+    def __init__(self, shard: edge.EdgeShard, listing: Listing) -> None:
+        self._shard, self._listing = shard, listing
+
+    def ordered(self, beyond: int | None, limit: int) -> list[Point]:
+        return self._points(schema.ordered_request(self._listing, beyond, limit))
+
+    def tied(self, value: int, after: str | None, limit: int) -> list[Point]:
+        found = self._points(schema.tied_request(self._listing, value, after, limit + (after is not None)))
+        return [point for point in found if point.id != after][:limit]
+
+    def _points(self, request: edge.ScrollRequest) -> list[Point]:
+        return [from_payload(_payload(record)) for record in self._shard.scroll(request)[0]]
 
 
 def _words(vector: Any) -> SparseVector | None:

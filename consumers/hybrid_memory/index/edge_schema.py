@@ -1,9 +1,12 @@
 """The layout of an Edge index, and the requests that are put to it."""
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 import qdrant_edge as edge
 
+from hybrid_memory.index.filters import Filter
+from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.payload import LIVE_STATES
 from hybrid_memory.index.points import SparseVector, StoredPoint
 from hybrid_memory.index.retrieval import Ask, QueryVector
@@ -45,9 +48,9 @@ def payload_indexes() -> Iterable[edge.UpdateOperation]:
     """The operations that make the payload indexes; only the user's may shape the graph."""
     create = edge.UpdateOperation.create_field_index
     yield create("user_id", edge.KeywordIndexParams(is_tenant=True))
-    for field in ("topic", "state", "classifiers", "type"):
+    for field in ("topic", "state", "classifiers", "type", "metadata"):
         yield create(field, edge.KeywordIndexParams(enable_hnsw=False))
-    for field in ("seq", "expires_at", "deleted_at"):
+    for field in ("seq", "expires_at", "deleted_at", "appended_at", "created_at"):
         yield create(field, edge.IntegerIndexParams(lookup=False, range=True, enable_hnsw=False))
 
 
@@ -82,7 +85,7 @@ def tombstone_filter(before: int) -> edge.Filter:
 
 def request_of(ask: Ask, query: Query) -> Request:
     """A question of a search. Words are as rare as they are among what can be found, not among others' memories."""
-    visible = _visible(query)
+    visible = _visible(query.user_id, query.filter, query.now)
     must = [*(visible.must or []), *([edge.HasIdCondition(set(ask.among))] if ask.among is not None else [])]
     corpus = edge.SearchParams(idf=edge.IdfParams(visible)) if ask.using == "bm25" else None
     return Request(
@@ -96,7 +99,7 @@ def request_of(ask: Ask, query: Query) -> Request:
 
 def visible_count(query: Query) -> edge.CountRequest:
     """How many memories a search could find."""
-    return edge.CountRequest(exact=True, filter=_visible(query))
+    return edge.CountRequest(exact=True, filter=_visible(query.user_id, query.filter, query.now))
 
 
 def _vector(vector: QueryVector) -> "edge.NamedVector":
@@ -105,10 +108,44 @@ def _vector(vector: QueryVector) -> "edge.NamedVector":
     return [list(row) if isinstance(row, Sequence) else row for row in vector]  # type: ignore[return-value]
 
 
-def _visible(query: Query) -> edge.Filter:
-    """Whose memories, of which topic, and neither deleted nor expired."""
-    must: list[edge.ConditionType] = [edge.FieldCondition("user_id", match=edge.MatchValue(query.user_id))]
-    if query.topic is not None:
-        must.append(edge.FieldCondition("topic", match=edge.MatchValue(query.topic)))
+def ordered_request(listing: Listing, beyond: int | None, limit: int) -> edge.ScrollRequest:
+    """The first memories of a list, after a number where it is given."""
+    bound = None
+    if beyond is not None:
+        bound = edge.RangeFloat(lt=beyond) if listing.descending else edge.RangeFloat(gt=beyond)
+    direction = edge.Direction.Desc if listing.descending else edge.Direction.Asc
+    return edge.ScrollRequest(
+        limit=limit,
+        filter=_listed(listing, bound),
+        with_payload=True,
+        order_by=edge.OrderBy(listing.field, direction),
+    )
+
+
+def tied_request(listing: Listing, value: int, start: str | None, limit: int) -> edge.ScrollRequest:
+    """The memories of a list with just this number, by id, beginning with this one where it is given."""
+    return edge.ScrollRequest(
+        offset=None if start is None else UUID(start),
+        limit=limit,
+        filter=_listed(listing, edge.RangeFloat(gte=value, lte=value)),
+        with_payload=True,
+    )
+
+
+def _listed(listing: Listing, bound: edge.RangeFloat | None) -> edge.Filter:
+    visible = _visible(listing.user_id, listing.filter, listing.now)
+    bounds = [edge.FieldCondition(listing.field, range=bound)] if bound is not None else []
+    return edge.Filter(must=[*(visible.must or []), *bounds], must_not=visible.must_not)
+
+
+def _visible(user_id: str, wanted: Filter, now: int | None) -> edge.Filter:
+    """Whose memories, which of them, and neither deleted nor (at a time) expired."""
+    must: list[edge.ConditionType] = [edge.FieldCondition("user_id", match=edge.MatchValue(user_id))]
+    must += [edge.FieldCondition(field, match=edge.MatchValue(value)) for field, value in wanted.equals()]
+    if wanted.any_classifiers:
+        must.append(edge.FieldCondition("classifiers", match=edge.MatchAny(list(wanted.any_classifiers))))
+    if wanted.created_from is not None or wanted.created_to is not None:
+        between = edge.RangeFloat(gte=wanted.created_from, lt=wanted.created_to)
+        must.append(edge.FieldCondition("created_at", range=between))
     deleted = edge.FieldCondition("state", match=edge.MatchValue("deleted"))
-    return edge.Filter(must=must, must_not=[deleted, until("expires_at", query.now)])
+    return edge.Filter(must=must, must_not=[deleted, *([until("expires_at", now)] if now is not None else [])])

@@ -1,9 +1,10 @@
 """Points to flat payloads and back. Pure; every store that keeps payloads shares it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
+from hybrid_memory.index.filters import metadata_terms
+from hybrid_memory.index.listing import milliseconds
 from hybrid_memory.index.points import Point
 from hybrid_memory.schemas import Memory, Provenance, split_memory_key
 
@@ -37,8 +38,9 @@ def to_payload(point: Point) -> dict[str, Any]:
         "classifiers": list(point.classifiers),
         "provenance": point.provenance and point.provenance.model_dump(mode="json", exclude_none=True),
         "memory": point.memory.model_dump_json(exclude_none=True),
-        "created_at": _milliseconds(point.memory.created_at),
-        "expires_at": point.memory.expires_at and _milliseconds(point.memory.expires_at),
+        "metadata": metadata_terms(point.memory.metadata) or None,
+        "created_at": milliseconds(point.memory.created_at),
+        "expires_at": point.memory.expires_at and milliseconds(point.memory.expires_at),
     }
     return _present(payload)
 
@@ -65,7 +67,3 @@ def from_payload(payload: Mapping[str, Any]) -> Point:
 
 def _present(payload: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if value is not None}
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -13,6 +13,7 @@ from qdrant_client import QdrantClient, models
 
 from hybrid_memory.index import server_meta as meta
 from hybrid_memory.index import server_schema as schema
+from hybrid_memory.index.listing import Lister, Listing, Place, list_page
 from hybrid_memory.index.meta import identity_from_json
 from hybrid_memory.index.payload import from_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
@@ -124,12 +125,22 @@ class ServerStore(VectorStore):
 
     def visible(self, query: Query) -> int:
         """How many memories a search could find."""
+        visible = schema.visible_filter(query.user_id, query.filter, query.now)
         with self._asking() as client:
-            return client.count(self._collection, count_filter=schema.visible_filter(query), exact=True).count
+            return client.count(self._collection, count_filter=visible, exact=True).count
 
     def points(self, ids: Iterable[str]) -> dict[str, Point]:
         """These points by id."""
         return {str(one.id): from_payload(_payload(one)) for one in self._retrieve(list(ids), with_vectors=False)}
+
+    def page(self, listing: Listing) -> tuple[list[Point], Place | None]:
+        return list_page(_ServerLister(self, listing), listing)
+
+    def listed(self, request: dict[str, Any]) -> list[Point]:
+        """The points that a scroll finds."""
+        with self._asking() as client:
+            found, _ = client.scroll(self._collection, with_payload=True, **request)
+        return [from_payload(_payload(record)) for record in found]
 
     def users(self) -> dict[str, int]:
         most = max(1, self.count())
@@ -256,6 +267,20 @@ class _ServerRanker(Ranker):
 
     def points(self, ids: Collection[str]) -> Mapping[str, Point]:
         return self._store.points(ids)
+
+
+class _ServerLister(Lister):
+    """One page, put to a server."""
+
+    def __init__(self, store: ServerStore, listing: Listing) -> None:
+        self._store, self._listing = store, listing
+
+    def ordered(self, beyond: int | None, limit: int) -> list[Point]:
+        return self._store.listed(schema.ordered_request(self._listing, beyond, limit))
+
+    def tied(self, value: int, after: str | None, limit: int) -> list[Point]:
+        found = self._store.listed(schema.tied_request(self._listing, value, after, limit + (after is not None)))
+        return [point for point in found if point.id != after][:limit]
 
 
 def _words(vector: Any) -> SparseVector | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 from qdrant_client import models
 
+from hybrid_memory.index.filters import Filter
+from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.payload import LIVE_STATES, to_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint
 from hybrid_memory.index.retrieval import Ask, QueryVector
@@ -50,11 +52,11 @@ def payload_indexes() -> dict[str, models.KeywordIndexParams | models.IntegerInd
     keyword, integer = models.KeywordIndexType.KEYWORD, models.IntegerIndexType.INTEGER
     words = {
         name: models.KeywordIndexParams(type=keyword, enable_hnsw=False)
-        for name in ("topic", "state", "classifiers", "type", "meta")
+        for name in ("topic", "state", "classifiers", "type", "metadata", "meta")
     }
     numbers = {
         name: models.IntegerIndexParams(type=integer, lookup=False, range=True, enable_hnsw=False)
-        for name in ("seq", "rank", "expires_at", "deleted_at", "position")
+        for name in ("seq", "rank", "expires_at", "deleted_at", "appended_at", "created_at", "position")
     }
     return {"user_id": models.KeywordIndexParams(type=keyword, is_tenant=True), **words, **numbers}
 
@@ -138,7 +140,7 @@ def tombstone_filter(before: int) -> models.Filter:
 
 def request_of(ask: Ask, query: Query) -> models.QueryRequest:
     """A question of a search. Words are as rare as they are among what can be found, not among others' memories."""
-    visible = visible_filter(query)
+    visible = visible_filter(query.user_id, query.filter, query.now)
     among = [] if ask.among is None else [models.HasIdCondition(has_id=list(ask.among))]
     corpus = models.SearchParams(idf=models.IdfCorpusParams(corpus=visible)) if ask.using == "bm25" else None
     return models.QueryRequest(
@@ -161,12 +163,39 @@ def _all(conditions: Any) -> list[models.Condition]:
     return list(conditions or ())
 
 
-def visible_filter(query: Query) -> models.Filter:
-    """Whose memories, of which topic, and neither deleted nor expired."""
-    must: list[models.Condition] = [_equals("user_id", query.user_id)]
-    if query.topic is not None:
-        must.append(_equals("topic", query.topic))
-    return models.Filter(must=must, must_not=[_equals("state", "deleted"), up_to("expires_at", query.now)])
+def ordered_request(listing: Listing, beyond: int | None, limit: int) -> dict[str, Any]:
+    """The first memories of a list, after a number where it is given, as arguments of a scroll."""
+    bound = None
+    if beyond is not None:
+        bound = models.Range(lt=beyond) if listing.descending else models.Range(gt=beyond)
+    direction = models.Direction.DESC if listing.descending else models.Direction.ASC
+    order = models.OrderBy(key=listing.field, direction=direction)
+    return {"scroll_filter": _listed(listing, bound), "limit": limit, "order_by": order}
+
+
+def tied_request(listing: Listing, value: int, start: str | None, limit: int) -> dict[str, Any]:
+    """The memories of a list with just this number, by id, beginning with this one where it is given."""
+    return {"scroll_filter": _listed(listing, models.Range(gte=value, lte=value)), "limit": limit, "offset": start}
+
+
+def _listed(listing: Listing, bound: models.Range | None) -> models.Filter:
+    visible = visible_filter(listing.user_id, listing.filter, listing.now)
+    bounds = [models.FieldCondition(key=listing.field, range=bound)] if bound is not None else []
+    return models.Filter(must=[*_all(visible.must), *bounds], must_not=visible.must_not)
+
+
+def visible_filter(user_id: str, wanted: Filter, now: int | None) -> models.Filter:
+    """Whose memories, which of them, and neither deleted nor (at a time) expired."""
+    must: list[models.Condition] = [_equals("user_id", user_id)]
+    must += [_equals(field, value) for field, value in wanted.equals()]
+    if wanted.any_classifiers:
+        any_of_them = models.MatchAny(any=list(wanted.any_classifiers))
+        must.append(models.FieldCondition(key="classifiers", match=any_of_them))
+    if wanted.created_from is not None or wanted.created_to is not None:
+        between = models.Range(gte=wanted.created_from, lt=wanted.created_to)
+        must.append(models.FieldCondition(key="created_at", range=between))
+    expired = [up_to("expires_at", now)] if now is not None else []
+    return models.Filter(must=must, must_not=[_equals("state", "deleted"), *expired])
 
 
 def _equals(field: str, value: str) -> models.FieldCondition:

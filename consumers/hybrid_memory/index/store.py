@@ -4,10 +4,12 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from hybrid_memory.index.filters import NO_FILTER, Filter
+from hybrid_memory.index.listing import Listing, Place
 from hybrid_memory.index.points import NO_WORDS, Point, SparseVector, StoredPoint
 from hybrid_memory.index.ranking import Parts
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Raised when points are laid out in another way; an index of another version must be built anew."""
 
 TopicPartition = tuple[str, int]
@@ -58,7 +60,7 @@ class Query:
     now: int
     words: SparseVector = NO_WORDS
     labels: Sequence[Sequence[float]] = ()
-    topic: str | None = None
+    filter: Filter = NO_FILTER
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,10 @@ class VectorStore(ABC):
         Raises:
             ValueError: a vector of the query is none of this index.
         """
+
+    @abstractmethod
+    def page(self, listing: Listing) -> tuple[list[Point], Place | None]:
+        """A page of the user's live memories in the order that is asked for, and where the next one begins."""
 
     @abstractmethod
     def users(self) -> dict[str, int]:

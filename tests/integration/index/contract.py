@@ -11,10 +11,13 @@ from typing import Any
 import pytest
 
 from hybrid_memory.index.bm25 import bm25_query
+from hybrid_memory.index.filters import Filter
+from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.points import StoredPoint, Vectors
 from hybrid_memory.index.ranking import Parts
 from hybrid_memory.index.store import Hit, Identity, Progress, Rejected, VectorStore
 from tests.integration.index.build import DIMENSIONS, NOW, ask, live, tombstone, vector
+from tests.integration.index.listing_contract import ListingContract
 
 IDENTITY = Identity(
     index_id="i1",
@@ -74,7 +77,7 @@ def same(stored: StoredPoint, wanted: StoredPoint) -> bool:
     return close and words == pytest.approx(dict(zip(other.indices, other.values, strict=True)), abs=1e-3)
 
 
-class StoreContract(ABC):
+class StoreContract(ListingContract, ABC):
     """Inherited by the tests of each implementation."""
 
     @abstractmethod
@@ -279,8 +282,8 @@ class StoreContract(ABC):
         for more in KINDS:
             assert set(ids(store.search(ask("tea", now=NOW - 1, **more)))) == {"stays", "ends"}
             assert ids(store.search(ask("tea", now=NOW, **more))) == ["stays"]
-            assert ids(store.search(ask("tea", topic="food", **more))) == ["stays"]
-            assert store.search(ask("tea", topic="work", **more)) == []
+            assert ids(store.search(ask("tea", filter=Filter(topic="food"), **more))) == ["stays"]
+            assert store.search(ask("tea", filter=Filter(topic="work"), **more)) == []
 
     def test_every_score_is_the_formulas(self, store: VectorStore) -> None:
         """Against cosines, BM25 and rarities that are computed here, from the points themselves."""
@@ -385,6 +388,8 @@ class StoreContract(ABC):
             store.upsert([live()])
         with pytest.raises(RuntimeError, match="closed"):
             store.search(ask("tea"))
+        with pytest.raises(RuntimeError, match="closed"):
+            store.page(Listing("ann", 1))
 
     def test_threads_may_read_and_write_together(self, store: VectorStore) -> None:
         def write(user: int) -> None:

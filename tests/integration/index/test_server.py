@@ -11,6 +11,8 @@ from pydantic import BaseModel
 from qdrant_client import QdrantClient, models
 
 from hybrid_memory.index import server_schema as schema
+from hybrid_memory.index.filters import Filter
+from hybrid_memory.index.listing import Listing, Place
 from hybrid_memory.index.payload import to_payload
 from hybrid_memory.index.points import StoredPoint
 from hybrid_memory.index.server import ServerStore
@@ -194,7 +196,9 @@ CALLS: dict[str, Callable[[ServerStore], object]] = {
     "get": lambda store: store.get(["ann/m1"]),
     "upsert": lambda store: store.upsert([live(classifiers=("tea",)), tombstone(id="gone")]),
     "upgrade": lambda store: store.upgrade([live(classifiers=("tea",))]),
-    "search": lambda store: store.search(ask("tea", topic="food")),
+    "search": lambda store: store.search(ask("tea", filter=Filter(topic="food"))),
+    "page": lambda store: store.page(Listing("ann", 5, NOW, Filter(any_classifiers=("tea",), created_from=1))),
+    "tied page": lambda store: store.page(Listing("ann", 5, NOW, after=Place(NOW, live().point.id))),
     "users": lambda store: store.users(),
     "count": lambda store: store.count(),
     "scroll": lambda store: store.scroll(10, live().point.id),
