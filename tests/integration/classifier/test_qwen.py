@@ -4,7 +4,7 @@ import random
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import pytest
 
@@ -222,3 +222,11 @@ def test_a_broken_model_is_refused(tiny_qwen: Path, tmp_path: Path) -> None:
 def test_nothing_is_said_on_the_terminal(tiny_qwen: Path, capfd: pytest.CaptureFixture[str]) -> None:
     open_qwen(ClassifierSettings(model=str(tiny_qwen), device="cpu"), default_taxonomy())
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("mode", ["open", "taxonomy"])
+def test_in_bfloat16(tiny_qwen: Path, mode: Literal["open", "taxonomy"]) -> None:
+    """As on a GPU; this model is sure enough of its answers for fewer digits."""
+    settings = ClassifierSettings(model=str(tiny_qwen), device="cpu", dtype="bfloat16", mode=mode)
+    answers = ANSWERS if mode == "open" else TAXONOMY_ANSWERS
+    assert said(open_qwen(settings, default_taxonomy()).classify(list(answers))) == list(answers.values())
