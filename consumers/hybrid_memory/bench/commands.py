@@ -25,6 +25,7 @@ class Name(StrEnum):
     BATCHES = "batches"
     BULK = "bulk"
     SEARCHERS = "searchers"
+    STREAM = "stream"
 
 
 @bench.callback()
@@ -37,7 +38,9 @@ def main_path(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
     sizes: Annotated[str, typer.Option(help="Sizes of the index, in memories.")] = "1000,10000",
     full: Annotated[bool, typer.Option("--full", help="With 100,000 memories too; some minutes more.")] = False,
-    only: Annotated[list[Name] | None, typer.Option(help="Measure this alone; may be given again.")] = None,
+    only: Annotated[
+        list[Name] | None, typer.Option(help="Measure this alone; may be given again. `stream` is measured only so.")
+    ] = None,
     samples: Annotated[int, typer.Option(min=1, max=10_000, help="How often a single thing is measured.")] = 200,
     seed: Annotated[int, typer.Option(help="For all that is drawn by lot.")] = 7,
 ) -> None:
@@ -49,3 +52,20 @@ def main_path(
 
     wanted = parse_sizes(sizes, full)
     run(texts, out, wanted, [name.value for name in only or []], samples, seed, as_json)
+
+
+@bench.command()
+def classify(
+    texts: Annotated[int, typer.Option(min=1, help="Texts to classify.")] = 64,
+    reference_texts: Annotated[int, typer.Option(min=1, help="Of them, for the slow reference.")] = 6,
+    out: Annotated[Path | None, typer.Option(help="Write the result as JSON to this file too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+    seed: Annotated[int, typer.Option(help="For weights and texts.")] = 7,
+) -> None:
+    """Measure the model alone: Qwen2.5-0.5B's shape with random weights, beside the library's own loop.
+
+    Example: hm bench classify
+    """
+    from hybrid_memory.bench.run import run_model
+
+    run_model(out, texts, reference_texts, seed, as_json)

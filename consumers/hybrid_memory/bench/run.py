@@ -14,6 +14,7 @@ from hybrid_memory.bench.inserts import batches, bulk, clients, one_memory
 from hybrid_memory.bench.progress import Shown
 from hybrid_memory.bench.report import as_json, machine, table, verdict
 from hybrid_memory.bench.searches import memory, search, searchers
+from hybrid_memory.bench.stream import stream
 from hybrid_memory.bench.texts import made_up, read_texts
 from hybrid_memory.bench.work import Work
 from hybrid_memory.client import MemoryClient
@@ -26,7 +27,9 @@ Measure = Callable[[Work], list[Figure]]
 
 AT_EVERY_SIZE: dict[str, Measure] = {"one": one_memory, "search": search, "memory": memory}
 ONCE: dict[str, Measure] = {"clients": clients, "batches": batches, "bulk": bulk, "searchers": searchers}
-NAMES = (*AT_EVERY_SIZE, *ONCE)
+BY_NAME: dict[str, Measure] = {"stream": stream}
+"""Measured once, where it is asked for by name."""
+NAMES = (*AT_EVERY_SIZE, *ONCE, *BY_NAME)
 
 _MADE_UP = 20_000
 _WIDTH = 130
@@ -50,20 +53,26 @@ def run(
     if out is not None:
         _write(out, {})  # refuse at once, not after minutes
     began = time.monotonic()
-    figures = _measure(texts, sizes, only or NAMES, samples, seed)
+    figures = _measure(texts, sizes, only or (*AT_EVERY_SIZE, *ONCE), samples, seed)
     about = {
         "machine": machine(),
         "texts": {"from": texts_file.name if texts_file else "made up", "different": len(texts), "seed": seed},
         "samples": samples,
         "seconds": round(time.monotonic() - began, 1),
     }
-    result = as_json(figures, about)
+    _give(figures, about, out, to_stdout)
+
+
+def run_model(out: Path | None, texts: int, reference_texts: int, seed: int, to_stdout: bool) -> None:
+    """Measure the model alone, print the table or JSON, and write JSON to `out`. Raises as `run`."""
+    from hybrid_memory.bench.model import about, classify
+
     if out is not None:
-        _write(out, result)
-    if to_stdout:
-        print(json.dumps(result, indent=2))
-    else:
-        _print(figures)
+        _write(out, {})
+    began, settings = time.monotonic(), load_settings().classifier
+    figures = classify(settings, texts, reference_texts, seed, Shown())
+    seconds = round(time.monotonic() - began, 1)
+    _give(figures, {"machine": machine(), **about(settings), "seed": seed, "seconds": seconds}, out, to_stdout)
 
 
 def _measure(texts: Sequence[str], sizes: Sequence[int], only: Sequence[str], samples: int, seed: int) -> list[Figure]:
@@ -85,7 +94,17 @@ def _plan(work: Work, sizes: Sequence[int], only: Sequence[str]) -> Iterator[Mea
         work.fill(size)
         yield from (measure for name, measure in AT_EVERY_SIZE.items() if name in only)
         if number == 0:
-            yield from (measure for name, measure in ONCE.items() if name in only)
+            yield from (measure for name, measure in (ONCE | BY_NAME).items() if name in only)
+
+
+def _give(figures: Sequence[Figure], about: dict[str, Any], out: Path | None, to_stdout: bool) -> None:
+    result = as_json(figures, about)
+    if out is not None:
+        _write(out, result)
+    if to_stdout:
+        print(json.dumps(result, indent=2))
+    else:
+        _print(figures)
 
 
 def _print(figures: Sequence[Figure]) -> None:
