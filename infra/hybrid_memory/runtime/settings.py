@@ -242,7 +242,7 @@ class Settings(BaseSettings):
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
     expect_stream: bool = False
-    """Whether a classifier stream is expected to improve on the rules."""
+    """Whether a classifier stream is expected to improve on the rules; so it is where a classifier service is used."""
     use_classifier_service: bool = False
     classifier_service_url: str | None = None
 
@@ -251,6 +251,11 @@ class Settings(BaseSettings):
         cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **__: Any
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return init_settings, _Environment(settings_cls)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _service_has_a_stream(cls, given: dict[str, Any]) -> dict[str, Any]:
+        return {"expect_stream": given.get("use_classifier_service", False), **given}
 
     @field_validator("kafka")
     @classmethod

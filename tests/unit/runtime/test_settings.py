@@ -74,3 +74,11 @@ def test_settings_cannot_be_changed() -> None:
     settings = load_settings()
     with pytest.raises(ValueError, match="frozen"):
         settings.data_dir = Path()  # type: ignore[misc]
+
+
+def test_a_classifier_service_is_expected_to_improve_on_the_rules(clean_environment: pytest.MonkeyPatch) -> None:
+    assert not load_settings().expect_stream
+    clean_environment.setenv("USE_CLASSIFIER_SERVICE", "true")
+    assert load_settings().expect_stream
+    clean_environment.setenv("HM_EXPECT_STREAM", "false")
+    assert not load_settings().expect_stream
