@@ -16,7 +16,7 @@ class Prototypes:
     """The examples of each label as unit vectors of one length. Safe to share between threads.
 
     near(label) = mean cosine of the text and the two nearest examples of the label
-                  − the same mean of what is not of the label: the examples of the others
+                  − the same mean of what is not of the label: the examples of the others; at least 0
 
     The second part is a constant of the label. Without it, labels whose examples are near to everything win too often.
     """
@@ -35,23 +35,26 @@ class Prototypes:
             stack[at, : len(shown)] = shown if len(shown) else 0.0
             self._absent[at, : len(shown)] = 0.0
         self._matrix = np.ascontiguousarray(stack.reshape(-1, stack.shape[2]).T)
-        self._background = np.zeros(len(rows), np.float32)
         self._background = self._of_others(rows)
 
     def near(self, vectors: npt.ArrayLike) -> Matrix:
         """Of unit vectors, a row a text: how near each is to each label, of shape (texts, labels).
 
-        About 0 for what has nothing to do with a label, up to 0.8 for an example of it.
+        0 for what has nothing to do with a label, up to 0.8 for an example of it.
         """
         vectors = np.asarray(vectors, dtype=np.float32).reshape(-1, len(self._matrix))
-        cosines = (vectors @ self._matrix).reshape(len(vectors), *self._absent.shape) + self._absent
-        two = np.partition(cosines, -2, axis=2)[:, :, -2:].mean(axis=2)
-        near: Matrix = np.where(self._has, two - self._background, np.float32(0))
+        near: Matrix = np.where(self._has, np.maximum(self._two_nearest(vectors) - self._background, 0), np.float32(0))
         return near
 
+    def _two_nearest(self, vectors: Matrix) -> Matrix:
+        """The mean cosine of each text and the two nearest examples of each label."""
+        cosines = (vectors @ self._matrix).reshape(len(vectors), *self._absent.shape) + self._absent
+        mean: Matrix = np.partition(cosines, -2, axis=2)[:, :, -2:].mean(axis=2)
+        return mean
+
     def _of_others(self, rows: Sequence[Matrix]) -> Matrix:
-        """Of each label, the mean nearness of the other labels' examples."""
-        found = self.near(np.concatenate([of_label for of_label in rows if len(of_label)]))
+        """Of each label, that mean over the other labels' examples."""
+        found = self._two_nearest(np.concatenate([of_label for of_label in rows if len(of_label)]))
         own = np.concatenate([np.full(len(of_label), at) for at, of_label in enumerate(rows)])
         foreign = own[:, None] != np.arange(len(rows))
         counts = foreign.sum(axis=0)

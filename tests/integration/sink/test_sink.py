@@ -52,7 +52,7 @@ def test_a_memory_is_shown_replaced_and_deleted(world: World) -> None:
     with world.sink() as sink:
         sink.wait(world.send(encode_memory(memory("I love spicy Thai food"))))
         point = sink.point("m")
-        assert "food preference" in point.classifiers
+        assert "cuisine type" in point.classifiers
         assert (point.topic, point.state, point.source) == ("food", "final", "rules")
         sink.wait(world.send(encode_memory(memory("I moved to Lisbon"))))
         moved = sink.point("m")

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid_memory.classifier import default_rules
+from hybrid_memory.classifier import default_taxonomy
 from hybrid_memory.index.edge import EdgeStore
 from hybrid_memory.index.hashing import HashEmbedder
+from hybrid_memory.index.labelling import fast_classifier
 from hybrid_memory.index.points import Point
 from hybrid_memory.index.store import VectorStore
 from hybrid_memory.runtime.kafka import Cluster, TopicInfo, make_consumer, to_record
@@ -20,6 +21,8 @@ from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import MEMORIES, NewRecord, Position, Record, memory_key
 from hybrid_memory.sink.loop import Sink
+
+LABELS = fast_classifier(default_taxonomy(), HashEmbedder())
 
 
 @dataclass
@@ -41,7 +44,7 @@ class World:
     def sink_on(self, store: VectorStore, shared: bool = False, **settings: Any) -> Iterator["Running"]:
         """A sink on this store while the context lasts; the store is closed after it."""
         mine = self.settings.model_copy(update=settings)
-        running = Running(self, Sink(mine, store, HashEmbedder(), default_rules(), Metrics(), shared=shared), store)
+        running = Running(self, Sink(mine, store, HashEmbedder(), LABELS, Metrics(), shared=shared), store)
         thread = threading.Thread(target=running.run)
         thread.start()
         try:

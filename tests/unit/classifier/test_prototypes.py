@@ -28,7 +28,7 @@ def by_hand(vector: Matrix, label: int, examples: list[Matrix]) -> float:
         return 0.0
     others = [row for at, rows in enumerate(examples) if at != label for row in rows]
     background = sum(mean_of_two(row, own) for row in others) / len(others) if others else 0.0
-    return mean_of_two(vector, own) - background
+    return max(0.0, mean_of_two(vector, own) - background)
 
 
 @given(st.lists(st.integers(0, 4), min_size=1, max_size=5).filter(any), st.integers(0, 5), st.integers(0, 10**6))

@@ -17,7 +17,12 @@ labels:
   - {name: cats, description: Cats., keywords: [cat], examples: [It purrs and says meow.]}
   - {name: boats, description: Boats., keywords: [boat], examples: [We sailed round the island.]}
 """
-TEXTS = "text,domain\nthe cat,animal\nit says meow,animal\na boat,sea\nsailed to the island,sea\n"
+TEXTS = """text,domain
+my cat purrs and says meow,animal
+it says meow,animal
+a boat sailed round the island,sea
+we sailed round,sea
+"""
 
 Run = Callable[..., Result]
 
@@ -64,7 +69,7 @@ def test_a_good_one(run: Run) -> None:
     [
         (("keywords: [boat]", "keywords: [boat, cat]"), "shared key word", "'cat' stands under 'cats' and 'boats'"),
         ((", examples: [We sailed round the island.]", ""), "no examples", "'boats' has no examples"),
-        (("We sailed round the island.", "It purrs, and says meow!"), "shared example", "stands under"),
+        (("We sailed round the island.", "It purrs and says MEOW!"), "shared example", "stands under"),
         (("We sailed round the island.", "It purrs and says a meow."), "overlap", "mean nearly the same"),
         (("name: boats", "name: cats"), "unreadable", "label 'cats' stands twice"),
         (("version: mine", "version: [mine"), "unreadable", "is not YAML"),
@@ -80,9 +85,6 @@ def test_what_is_wrong_is_said(run: Run, change: tuple[str, str], kind: str, say
 
 
 def test_without_the_embedder_only_words_are_looked_at(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HM_EMBEDDER__KIND", "model")
-    monkeypatch.setenv("HM_EMBEDDER__MODEL", "x")
-
     def away(settings: object) -> None:
         raise Refusal("there is no model")
 
@@ -125,5 +127,12 @@ def test_a_file_that_cannot_be_used_is_refused(run: Run, files: dict[str, str], 
 
 
 def test_without_a_map_a_domain_is_a_label(run: Run) -> None:
-    result = run("eval", "own.csv", "--taxonomy", "good.yaml", "--json", **{"own.csv": "text,domain\nthe cat,cats\n"})
+    result = run(
+        "eval",
+        "own.csv",
+        "--taxonomy",
+        "good.yaml",
+        "--json",
+        **{"own.csv": "text,domain\nmy cat purrs and says meow,cats\n"},
+    )
     assert of(result)[-1] == {"domain": "all", "texts": 1, "by_words": 1.0, "by_both": 1.0}
