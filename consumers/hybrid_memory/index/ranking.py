@@ -33,6 +33,14 @@ class Parts:
     words: float = 0.0
     classifiers: float = 0.0
 
+    def weighed(self) -> dict[str, tuple[float, float]]:
+        """(part, weight) by name; the score is the sum of their products."""
+        return {
+            "text": (self.text, 1 / _WHOLE),
+            "words": (self.words, WORDS / _WHOLE),
+            "classifiers": (self.classifiers, CLASSIFIERS / _WHOLE),
+        }
+
     @property
     def score(self) -> float:
         """Between 0 and 1, and comparable between queries."""

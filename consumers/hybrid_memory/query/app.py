@@ -12,7 +12,10 @@ from hybrid_memory.ingest.ports import Describe, Look, Shown
 from hybrid_memory.ingest.router import make_router as make_write_router
 from hybrid_memory.ingest.writer import KafkaWriter
 from hybrid_memory.query.bodies import SOURCE_WORDS
+from hybrid_memory.query.edit_router import make_edit_router
+from hybrid_memory.query.editing import Editing
 from hybrid_memory.query.engine import Engine
+from hybrid_memory.query.log_end import LogEnd
 from hybrid_memory.query.router import make_router as make_read_router
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, Guard, harden, install_problems, make_guard
@@ -56,7 +59,10 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
             look=_look(engine),
         )
     )
-    app.include_router(make_read_router(engine.searcher, settings, guard))
+    app.include_router(make_read_router(engine.searcher, settings, guard, engine.applied))
+    wait_s = settings.http.wait_ms / 1000
+    editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings), wait_s)
+    app.include_router(make_edit_router(editing, guard))
     app.include_router(make_probes(engine.not_ready, metrics, guard))
     app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
     app.add_middleware(EncodedSlashes)

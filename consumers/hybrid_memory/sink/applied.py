@@ -49,6 +49,18 @@ class Applied:
         """Whether anybody waits."""
         return bool(self._waiters)
 
+    @property
+    def topic_id(self) -> str:
+        """Of the topic that the index follows; nothing while that is not known."""
+        return self._topic_id
+
+    def up_to(self, partition: int) -> Position | None:
+        """The last offset of this partition that the index shows, with all before it; None while there is none."""
+        with self._lock:
+            applied = self._positions.get(partition, 0)
+            topic_id = self._topic_id
+        return Position(topic_id=topic_id, partition=partition, offset=applied - 1) if applied and topic_id else None
+
     async def wait(self, positions: Iterable[Position], timeout: float) -> bool:
         """Wait until the index shows these writes, at most `timeout` seconds; whether it does."""
         loop = asyncio.get_running_loop()

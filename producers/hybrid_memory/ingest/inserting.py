@@ -60,7 +60,7 @@ class Ingest:
 
     async def add_all(self, memories: Sequence[Memory], trace: Trace, wait: bool) -> tuple[list[Item], list[Outcome]]:
         """Write memories; what became of each, for the caller and in full."""
-        outcomes = list(await self.writer.append([_record(memory, trace) for memory in memories]))
+        outcomes = list(await self.writer.append([to_record(memory, trace) for memory in memories]))
         positions = [outcome for outcome in outcomes if isinstance(outcome, Position)]
         searchable = await self._which_applied(positions) if wait and positions else set()
         return [_item(m, outcome, searchable) for m, outcome in zip(memories, outcomes, strict=True)], outcomes
@@ -72,7 +72,7 @@ class Ingest:
         return Deleted(memory_id=deletion.memory_id, position=str(position), applied=applied)
 
     async def _write(self, event: MemoryEvent, trace: Trace) -> Position:
-        outcome = (await self.writer.append([_record(event, trace)]))[0]
+        outcome = (await self.writer.append([to_record(event, trace)]))[0]
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
@@ -100,8 +100,9 @@ class Ingest:
             return False
 
 
-def _record(event: MemoryEvent, trace: Trace) -> NewRecord:
-    return encode_memory(event, source=_SOURCE, trace=trace.headers())
+def to_record(event: MemoryEvent, trace: Trace, if_seq: int | None = None) -> NewRecord:
+    """The record of an event that came by HTTP; with `if_seq`, of an edit."""
+    return encode_memory(event, if_seq=if_seq, source=_SOURCE, trace=trace.headers())
 
 
 def _item(memory: Memory, outcome: Outcome, searchable: set[Position]) -> Item:

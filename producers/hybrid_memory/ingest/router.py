@@ -8,15 +8,16 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import ValidationError
 
 from hybrid_memory.ingest.bodies import Added, AddedMany, AddMemories, AddMemory, Deleted, Item
+from hybrid_memory.ingest.importing import Import, ImportReply, drafted, imported
 from hybrid_memory.ingest.inserting import Ingest, Trace
 from hybrid_memory.ingest.ports import Describe, Look, Outcome, Waiter, Writer
 from hybrid_memory.runtime.access.caller import Caller, Scope
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import Guard, PathId, Problem, json_body, read_json, require_user, require_users
 from hybrid_memory.runtime.http.problems import validation_problem
-from hybrid_memory.schemas import MemoryDeleted, Position
+from hybrid_memory.schemas import Memory, MemoryDeleted, Position
 
-_NOT_CONFIRMED = "Kafka did not confirm the write in time; it is not tried further, and sending it again is safe"
+NOT_CONFIRMED = "Kafka did not confirm the write in time; it is not tried further, and sending it again is safe"
 
 Wait = Annotated[bool, Query(description="false: answer when the write is durable, without waiting for the index.")]
 
@@ -73,6 +74,22 @@ def make_router(
             _refuse_losses(results, outcomes)
         return AddedMany(inserted=len(results), results=results)
 
+    @router.post(
+        "/v1/users/{user_id}/memories",
+        dependencies=[writing],
+        openapi_extra=json_body(Import),
+        responses=guard.responses(400, 413, 415, 422, 503),
+    )
+    async def import_memories(user_id: PathId, request: Request, trace: Tracing, wait: Wait = True) -> ImportReply:
+        """Add up to 1,000 memories of a user. Each has its own answer; one that is wrong costs the others nothing."""
+        drafts = drafted(user_id, (await read_json(request, Import)).memories)
+        memories = [draft for draft in drafts if isinstance(draft, Memory)]
+        results, outcomes = await ingest.add_all(memories, trace, wait)
+        if outcomes and not any(isinstance(outcome, Position) for outcome in outcomes):
+            with _away():
+                _refuse_losses(results, outcomes)
+        return imported(drafts, results)
+
     @router.delete(
         "/v1/users/{user_id}/memories/{memory_id}", dependencies=[writing], responses=guard.responses(422, 503)
     )
@@ -104,7 +121,7 @@ def _away() -> Iterator[None]:
     try:
         yield
     except Unavailable as error:
-        raise Problem.away(_NOT_CONFIRMED, error.retry_after) from error
+        raise Problem.away(NOT_CONFIRMED, error.retry_after) from error
 
 
 def _refuse_losses(results: Sequence[Item], outcomes: Sequence[Outcome]) -> None:
@@ -114,5 +131,5 @@ def _refuse_losses(results: Sequence[Item], outcomes: Sequence[Outcome]) -> None
     if lost and not inserted:
         raise lost[0]
     if lost:
-        detail = f"{inserted} of {len(outcomes)} memories were written; {_NOT_CONFIRMED}"
+        detail = f"{inserted} of {len(outcomes)} memories were written; {NOT_CONFIRMED}"
         raise Problem.away(detail, inserted=inserted, results=[item.model_dump() for item in results])

@@ -74,7 +74,7 @@ class Api:
     def __init__(self, expect_stream: bool = False) -> None:
         self.log = Log()
         self.index = Index()
-        self.app = FastAPI()
+        self.app = FastAPI(redirect_slashes=False)
         self.app.include_router(make_router(self.log, self.index, describe, wait_ms=1500, expect_stream=expect_stream))
         self.app.add_middleware(EncodedSlashes)
         self.app.add_middleware(BodyLimit, max_bytes=MAX_BODY)

@@ -3,8 +3,11 @@
 from typing import Annotated
 from urllib.parse import unquote
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, TypeAdapter, ValidationError, WithJsonSchema
+from pydantic_core import PydanticCustomError
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from hybrid_memory.schemas.events import UserId
 
 
 class EncodedSlashes:
@@ -25,8 +28,18 @@ def decode_id(segment: str) -> str:
     return segment.replace("%2F", "/").replace("%25", "%")
 
 
-PathId = Annotated[str, AfterValidator(decode_id)]
-"""A path parameter that is an id; needs `EncodedSlashes` in the app."""
+_ID = TypeAdapter[str](UserId)  # the limits of a memory's id are the same
+
+
+def _checked_id(segment: str) -> str:
+    try:
+        return _ID.validate_python(decode_id(segment))
+    except ValidationError as error:
+        raise PydanticCustomError("id", "{said}", {"said": error.errors(include_input=False)[0]["msg"]}) from None
+
+
+PathId = Annotated[str, AfterValidator(_checked_id), WithJsonSchema(_ID.json_schema())]
+"""A path parameter that is an id, within its limits; needs `EncodedSlashes` in the app."""
 
 
 def _kept(raw: str) -> str:
