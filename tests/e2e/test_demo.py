@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from hybrid_memory.demo import SEARCHES, load_life
 from tests.e2e.programs import Program, environment, hm, run, until
+from tests.tiny_qwen import tiny_qwen
 
 
 @pytest.fixture
@@ -47,14 +49,18 @@ def _check_numbers(said: dict[str, Any]) -> None:
     assert set(said["versions"]) == {"hybrid_memory", "kafka", "embedding_model", "python"}
 
 
-def test_it_says_plainly_what_a_search_does_not_show(env: dict[str, str], tmp_path: Path) -> None:
-    """The hashing embedder knows no paraphrase."""
-    done = run("demo", env=env, timeout=100)
+@pytest.mark.model
+@pytest.mark.timeout(180)
+def test_it_says_plainly_what_a_search_does_not_show(env: dict[str, str], tmp_path: Path, kafka_cache: Path) -> None:
+    """The hashing embedder knows no paraphrase. The model, a tiny one, upgrades all the same."""
+    done = run("demo", env={**env, "HM_CLASSIFIER__MODEL": str(tiny_qwen(kafka_cache))}, timeout=150)
     assert done.returncode == 1, done.stderr
     assert done.stderr == ""
     assert "'peanuts' should" in done.stdout
     assert "searches do not show what they promise: Paraphrase" in done.stdout
     assert "✓ nothing: Noah never sees what Maya said" in done.stdout
+    assert re.search(r"4  Upgrade .*\n(.*\n)+.* at once, by rules +career\n.* after [\d.]+ s, by \S", done.stdout)
+    assert "5  Numbers" in done.stdout
     assert "\x1b" not in done.stdout
     lines = done.stdout.splitlines()
     assert [line for line in lines if len(line) > 80 or line != line.rstrip()] == []
