@@ -1,4 +1,4 @@
-"""Fast classifiers: key words and nearest examples in one score. Pure, deterministic, some microseconds a text.
+"""Fast classifiers: key words and nearest examples in one score. Pure, deterministic, tens of microseconds a text.
 
     score(label) = near(label) + 0.15 × min(weight of its key words in the text, 2)
 
