@@ -13,9 +13,9 @@ from pathlib import Path
 import psutil
 
 from hybrid_memory.local.backoff import RestartPolicy
+from hybrid_memory.local.decision import Decision
 from hybrid_memory.local.ports import answers
 from hybrid_memory.local.supervisor import Supervisor
-from hybrid_memory.local.decision import Decision
 from hybrid_memory.local.up_plan import Plan, make_plan
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.settings import Settings, load_settings
@@ -42,7 +42,9 @@ class Machine:
     @classmethod
     def on(cls, data_dir: Path) -> "Machine":
         """On this folder, with free ports; the output of all processes goes to a file beside it."""
-        plan = make_plan(load_settings(data_dir=data_dir, http={"port": 0}), Decision("rules", "their kills are others"))
+        plan = make_plan(
+            load_settings(data_dir=data_dir, http={"port": 0}), Decision("rules", "their kills are others")
+        )
         children = [replace(child, env={**child.env, **_ENV}) for child in plan.children]
         log = data_dir.with_suffix(".log")
 
