@@ -25,7 +25,7 @@ def listed(api: httpx.Client, user: str, **params: Any) -> list[str]:
 
 
 def pages(api: httpx.Client, user: str, **params: Any) -> Iterator[list[dict[str, Any]]]:
-    cursor = {}
+    cursor: dict[str, str] = {}
     while True:
         reply = api.get(of(user), params={**params, **cursor})
         assert reply.status_code == 200, reply.text
@@ -179,7 +179,8 @@ def test_an_edit_changes_what_it_names(api: httpx.Client, user: str) -> None:
 def test_an_edit_that_says_nothing_new_writes_nothing(api: httpx.Client, user: str) -> None:
     add(api, user, "I love sushi", memory_id="m")
     before = api.get(path(user, "m"))
-    for patch in ({}, {"text": "I love sushi"}, {"expires_at": None}, {"metadata": {}}):
+    patches: tuple[dict[str, Any], ...] = ({}, {"text": "I love sushi"}, {"expires_at": None}, {"metadata": {}})
+    for patch in patches:
         reply = edit(api, user, "m", **patch)
         assert (reply.status_code, reply.json(), reply.headers["etag"]) == (200, before.json(), before.headers["etag"])
 
@@ -228,7 +229,7 @@ def test_of_edits_at_once_exactly_one_wins(api: httpx.Client, user: str, same: b
         for turn in range(6):
             etag = {"If-Match": api.get(path(user, "m")).headers["etag"]}
             texts = [f"turn {turn} of {0 if same else n}" for n in range(8)]
-            replies = list(pool.map(lambda text, tag=etag: edit(api, user, "m", tag, text=text), texts))  # type: ignore[misc]
+            replies = list(pool.map(lambda text, tag=etag: edit(api, user, "m", tag, text=text), texts))
             won = [text for text, reply in zip(texts, replies, strict=True) if reply.status_code == 200]
             assert sorted(reply.status_code for reply in replies) == [200] + [412] * 7
             _settle(api, user)

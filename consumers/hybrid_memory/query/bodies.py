@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hybrid_memory.index.filters import Filter
 from hybrid_memory.index.points import Point
@@ -17,6 +17,13 @@ ClassifierSource = Literal["provided", "heuristic", "llm"]
 SOURCE_WORDS: dict[str, ClassifierSource] = {"provided": "provided", "rules": "heuristic", "llm": "llm"}
 
 _TOPIC_OF_DOMAIN = {"places": "food", "movies": "movies", "music": "music"}
+
+
+def whole(value: Any) -> Any:
+    """JSON may write a whole number as 10.0."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -26,7 +33,7 @@ class SearchBody(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     context: Text = Field(description="What the memories should be about, in any words.")
-    limit: Annotated[int, Field(ge=1, le=100)] = 10
+    limit: Annotated[int, Field(ge=1, le=100), BeforeValidator(whole)] = 10
     score_threshold: Share | None = Field(
         default=None, description="Leave out what scores less; scores compare between queries."
     )

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from hybrid_memory.query import examples
-from hybrid_memory.query.bodies import Found, SearchBody, search_of
+from hybrid_memory.query.bodies import Found, SearchBody, search_of, whole
 from hybrid_memory.query.filtering import FilterBody
 from hybrid_memory.query.fresh import wait_until_shown
 from hybrid_memory.query.searching import Searcher
@@ -48,7 +48,7 @@ class UserSearch(SearchBody):
     position: Positions = Field(
         default=[], description="Wait until the index shows this write, or all of these: the `position` of a reply."
     )
-    wait_ms: Annotated[int, Field(ge=0, le=60_000)] = Field(
+    wait_ms: Annotated[int, Field(ge=0, le=60_000), BeforeValidator(whole)] = Field(
         default=5000, description="How long to wait for them; then it searches what is there, and says so in `fresh`."
     )
 

@@ -15,6 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
+from starlette.routing import Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
@@ -100,11 +101,18 @@ def _documented(status: int) -> dict[str, Any]:
     return {"description": HTTPStatus(status).phrase, "content": {_MEDIA_TYPE: {"schema": _SCHEMA}}}
 
 
-def _on_http(_: Request, error: Exception) -> JSONResponse:
+def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if not isinstance(error, Problem):
-        error = Problem(error.status_code, _said(error), headers=error.headers)
+        headers = {"Allow": _methods_of(request)} if error.status_code == 405 else error.headers
+        error = Problem(error.status_code, _said(error), headers=headers)
     return error.response()
+
+
+def _methods_of(request: Request) -> str:
+    """What may be done at this path: each method has a route of its own, and the framework names those of one."""
+    known = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return ", ".join(sorted({method for route in known for method in getattr(route, "methods", None) or ()}))
 
 
 def _on_parameters(_: Request, error: Exception) -> JSONResponse:

@@ -1,0 +1,72 @@
+"""Requests made from the OpenAPI document, good ones and bad ones: every reply is one that the document names.
+
+`HM_TEST_CASES` says how many are made up for each operation, beside those that cover each field's limits.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, settings
+from schemathesis import Case
+from schemathesis.config import SchemathesisConfig
+
+from tests.integration.query.stack import Stack, running
+
+CASES = int(os.environ.get("HM_TEST_CASES", "120"))
+made: Counter[str] = Counter()
+CONFIG = {
+    "checks": {
+        "positive_data_acceptance": {
+            "expected-statuses": ["2xx", "304", "401", "403", "404", "412", "422"],
+        }
+    }
+}
+# What a schema cannot say: a pin needs classifiers, white space alone is no text, metadata has a size and a depth,
+# cursors and positions are ours to make.
+BEYOND_SCHEMAS = {"pinned", "text", "context", "metadata", "cursor", "position", "topic", "type"}
+
+
+@pytest.fixture(scope="module")
+def stack(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running(kafka, tmp_path_factory.mktemp("openapi")) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="module")
+def session() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def document(stack: Stack) -> Any:
+    return schemathesis.openapi.from_url(f"{stack.url}/openapi.json", config=SchemathesisConfig.from_dict(CONFIG))
+
+
+@pytest.fixture(autouse=True)
+def named(request: pytest.FixtureRequest) -> None:
+    """schemathesis 4.32 wants an attribute that pytest 9.2 no longer has."""
+    request.node._nodeid = request.node.nodeid
+
+
+schema = schemathesis.pytest.from_fixture("document")
+
+
+@schema.parametrize()
+@settings(max_examples=CASES, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_reply_is_documented(case: Case[Any], stack: Stack, session: requests.Session) -> None:
+    made[case.operation.label] += 1
+    reply = case.call_and_validate(headers={"X-API-Key": stack.key}, session=session)
+    if reply.status_code == 422 and case.meta is not None and case.meta.generation.mode.is_positive:
+        for error in reply.json()["errors"]:
+            assert set(error["field"].split(".")) & BEYOND_SCHEMAS, reply.text
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" in os.environ, reason="each worker makes a part of them")
+def test_so_many_were_made() -> None:
+    assert sum(made.values()) >= 2000, made
