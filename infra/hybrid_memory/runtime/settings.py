@@ -185,6 +185,8 @@ class StreamSettings(_Section):
     """How long a batch that is not full waits for more."""
     stuck_seconds: Annotated[float, Field(gt=0)] = 600.0
     """A batch that takes longer ends the process, so that it is started anew."""
+    nice: Annotated[int, Field(ge=0, le=19)] = 10
+    """How far it stands back for other processes on its machine; 0: not at all."""
     brake_window: Annotated[int, Field(ge=1)] = 200
     brake_share: Annotated[float, Field(gt=0, le=1)] = 0.5
     brake_in_a_row: Annotated[int, Field(ge=1)] = 50

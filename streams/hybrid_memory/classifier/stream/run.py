@@ -42,6 +42,7 @@ def run_stream(settings: Settings, open_classifier: OpenClassifier = open_classi
             cannot be had; or it cannot go on: the brake has pulled.
     """
     configure_logs(settings.log)
+    _stand_back(settings.stream.nice)
     _quieten()
     sys.setswitchinterval(_SWITCH_SECONDS)
     _ = settings.bootstrap_servers
@@ -108,6 +109,12 @@ def _connection(settings: Settings) -> Connection:
     if connection.unused:
         _LOG.info("the stream's reader has no use for these settings of Kafka: %s", ", ".join(connection.unused))
     return connection
+
+
+def _stand_back(nice: int) -> None:
+    """Inserts and searches on this machine go first: a model on a processor takes all that it gets."""
+    if hasattr(os, "nice"):
+        os.nice(nice)
 
 
 def _quieten() -> None:
