@@ -61,7 +61,7 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
     )
     app.include_router(make_read_router(engine.searcher, settings, guard, engine.applied))
     wait_s = settings.http.wait_ms / 1000
-    editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings), wait_s)
+    editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings).positions, wait_s)
     app.include_router(make_edit_router(editing, guard))
     app.include_router(make_probes(engine.not_ready, metrics, guard))
     app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)

@@ -3,14 +3,13 @@
 Both only append to the log; the index learns of it from there.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.points import Point
 from hybrid_memory.ingest.inserting import Trace, to_record
 from hybrid_memory.ingest.ports import Outcome, Waiter, Writer
-from hybrid_memory.query.log_end import LogEnd
 from hybrid_memory.query.searching import Searcher
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.schemas import Memory, MemoryDeleted, Position
@@ -52,12 +51,12 @@ class Emptied:
 
 @dataclass(frozen=True, slots=True)
 class Editing:
-    """Over its ports. `wait_s` bounds how long it waits for the index."""
+    """Over its ports. `log_end` tells the last position of each partition; `wait_s` bounds the waits for the index."""
 
     searcher: Callable[[], Searcher]
     writer: Writer
     waiter: Waiter
-    log_end: LogEnd
+    log_end: Callable[[], Awaitable[list[Position]]]
     wait_s: float
 
     async def edit(self, before: Point, memory: Memory, trace: Trace, wait: bool) -> Edited:
@@ -80,7 +79,7 @@ class Editing:
             NotAllDeleted: the log did not take them all.
             Unavailable: Kafka or the index is away; nothing was deleted.
         """
-        if not await self.waiter.wait(await self.log_end.positions(), self.wait_s):
+        if not await self.waiter.wait(await self.log_end(), self.wait_s):
             raise NotCaughtUp
         landed: list[Position] = []
         async for page in self._pages(user_id):

@@ -1,6 +1,6 @@
 """Requests and replies. The seed's fields come first; clients of the seed send and read those alone."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -10,14 +10,24 @@ from hybrid_memory.ingest.ports import ClassifierSource
 MAX_BATCH = 1000
 
 
+_EXAMPLE: dict[str, Any] = {"user_id": "ada", "text": "I love the ramen place near the station"}
+_WRITTEN: dict[str, Any] = {
+    "memory_id": "40bc3277-8150-5331-87da-7ad021026e88",
+    "position": "lf_yisXBTk6U6AqTfBcpcA:0:17",
+    "status": "success",
+}
+
+
 class AddMemory(Draft):
     """A memory to add."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
 
 class AddMemories(BaseModel):
     """Memories to add, all or none of them valid."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra={"examples": [{"memories": [_EXAMPLE]}]})
 
     memories: Annotated[list[AddMemory], Field(min_length=1, max_length=MAX_BATCH)]
 
@@ -31,6 +41,21 @@ class Written(BaseModel):
 
 class Added(Written):
     """The reply to a memory: it is durable."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_WRITTEN,
+                    "topic": "food",
+                    "classifiers": ["cuisine type"],
+                    "classifier_source": "heuristic",
+                    "async_improvement": False,
+                    "searchable": True,
+                }
+            ]
+        }
+    )
 
     status: Literal["success"] = "success"
     topic: str | None
@@ -52,6 +77,12 @@ class Item(BaseModel):
 class AddedMany(BaseModel):
     """The reply to a batch: all of it is durable."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"status": "success", "inserted": 1, "results": [_WRITTEN | {"searchable": True}]}]
+        }
+    )
+
     status: Literal["success"] = "success"
     inserted: int
     results: list[Item]
@@ -59,6 +90,8 @@ class AddedMany(BaseModel):
 
 class Deleted(Written):
     """The reply to a deletion: it is durable."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_WRITTEN | {"applied": True}]})
 
     status: Literal["success"] = "success"
     applied: bool = Field(description="Whether a search that starts now no longer finds the memory.")

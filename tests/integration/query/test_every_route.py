@@ -56,12 +56,12 @@ async def test_every_route_asks(app: FastAPI, http: httpx.AsyncClient) -> None:
         else:
             check_problem(reply, 401)
             asked += 1
-    assert asked >= 6
+    assert asked >= 11
 
 
 async def test_every_route_of_a_user_refuses_another(app: FastAPI, http: httpx.AsyncClient) -> None:
     of_users = [(method, path) for method, path in routes(app) if "{user_id}" in path]
-    assert len(of_users) >= 2
+    assert len(of_users) >= 7
     for method, path in of_users:
         for user in ("bob", "Ada", "ada%2F"):
             url = path.format(user_id=user, memory_id="m")
@@ -71,7 +71,7 @@ async def test_every_route_of_a_user_refuses_another(app: FastAPI, http: httpx.A
 async def test_every_write_needs_the_scope(app: FastAPI, http: httpx.AsyncClient) -> None:
     reads = {"/search"}
     writes = [(m, path) for m, path in routes(app) if m != "GET" and not any(path.endswith(read) for read in reads)]
-    assert len(writes) >= 3
+    assert len(writes) >= 6
     for method, path in writes:
         url = path.format(user_id="ada", memory_id="m")
         check_problem(await http.request(method, url, headers={"X-API-Key": READER.key}, content=b"{}"), 403)
@@ -82,6 +82,22 @@ def test_the_document_says_so(app: FastAPI) -> None:
         for operation in operations.values():
             assert ("security" in operation) == (path not in OPEN), path
             assert path in OPEN or operation["responses"].keys() >= {"401", "403", "429"}, path
+
+
+def test_every_body_and_reply_has_an_example(app: FastAPI) -> None:
+    document = app.openapi()
+    assert document["openapi"].startswith("3.1")
+    shown = 0
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            bodies = [*operation.get("requestBody", {}).get("content", {}).values()]
+            replies = [reply for status, reply in operation["responses"].items() if status in ("200", "202")]
+            bodies += [body for reply in replies for body in reply.get("content", {}).values()]
+            for schema in (body["schema"] for body in bodies if body.get("schema")):
+                named = document["components"]["schemas"].get(schema.get("$ref", "").rpartition("/")[2], schema)
+                assert named.get("examples") or path in OPEN | {"/metrics"}, (method, path)
+                shown += 1
+    assert shown >= 18
 
 
 async def test_metrics_are_for_admins(http: httpx.AsyncClient) -> None:

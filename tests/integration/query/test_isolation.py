@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import quote
 
 import httpx
@@ -16,7 +16,11 @@ from hypothesis import strategies as st
 
 from hybrid_memory.classifier import default_rules
 from hybrid_memory.index.edge import EdgeStore
+from hybrid_memory.index.listing import Listing, Order, Place
 from hybrid_memory.ingest.router import make_router as make_write_router
+from hybrid_memory.query.cursors import to_cursor
+from hybrid_memory.query.edit_router import make_edit_router
+from hybrid_memory.query.editing import Editing
 from hybrid_memory.query.router import make_router as make_read_router
 from hybrid_memory.query.searching import Searcher
 from hybrid_memory.runtime.access.caller import READ_WRITE, Scope
@@ -28,6 +32,8 @@ from hybrid_memory.runtime.access.tokens import Tokens
 from hybrid_memory.runtime.access.watched_keys import WatchedKeys
 from hybrid_memory.runtime.http import EncodedSlashes, Guard, install_problems
 from hybrid_memory.runtime.settings import load_settings
+from hybrid_memory.schemas import Position, memory_key
+from hybrid_memory.sink.applied import Applied
 from tests.integration.index.build import DIMENSIONS, EMBEDDER, live
 from tests.unit.access.issuer import AUDIENCE, ISSUER, SECRET, signed
 from tests.unit.ingest.conftest import Index, Log, describe
@@ -65,10 +71,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     change_keys(folder / "keys.yaml", lambda _: [new.entry for new in made.values()])
     tokens = Tokens(SharedSecret(SECRET), ISSUER, AUDIENCE, 5)
     guard = Guard(Identifier(WatchedKeys(folder / "keys.yaml"), tokens))
-    log, searcher = Log(), Searcher(store, EMBEDDER, default_rules().classify)
+    log, searcher, applied = Log(), Searcher(store, EMBEDDER, default_rules().classify), Applied()
+    applied.begin("log", "memories", {("memories", 0): 2, ("memories", 1): 2})
     app = FastAPI()
     app.include_router(make_write_router(log, Index(), describe, guard=guard))
-    app.include_router(make_read_router(lambda: searcher, load_settings(), guard))
+    app.include_router(make_read_router(lambda: searcher, load_settings(), guard, applied))
+    app.include_router(make_edit_router(Editing(lambda: searcher, log, Index(), no_positions, 1.0), guard))
     app.add_middleware(EncodedSlashes)
     install_problems(app)
     # Not entered: each test has an event loop of its own, and this transport opens nothing.
@@ -77,6 +85,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     store.close()
 
 
+async def no_positions() -> list[Position]:
+    return []
+
+
+FILTERS = ("", "topic=x", "classifiers_any=x", "metadata=%7B%22user_id%22%3A%22bob%22%7D", "state=final", "limit=1")
 sets = st.sampled_from(SETS)
 users = st.sampled_from(USERS)
 many = settings(
@@ -156,6 +169,78 @@ async def test_deletes(world: World, own: frozenset[str], user: str, as_token: b
 
 
 @many
+@given(sets, users, users, st.sampled_from(get_args(Order)), st.sampled_from(FILTERS), st.booleans(), st.data())
+async def test_lists_and_their_cursors(
+    world: World, own: frozenset[str], user: str, other: str, order: Order, wanted: str, as_token: bool, data: Any
+) -> None:
+    """With no cursor, another user's, and one made up for this list that points into another's."""
+    point = live(TEXT + other, user=other, seq=USERS.index(other) + 1).point
+    place = Place(data.draw(st.sampled_from([point.appended_at, 0, 2**53, -1])), point.id)
+    lists = st.sampled_from([Listing(user, 9, order=order), Listing(other, 9, order=order)])
+    cursor = to_cursor(place, data.draw(lists)) if data.draw(st.booleans()) else None
+    url = f"{path_of(user, '').removesuffix('/')}?order={order}&{wanted}" + (f"&cursor={cursor}" if cursor else "")
+    reply = await ask(world, "GET", url, world.credential(own, as_token))
+    assert reply.status_code in ((200, 422) if user in own else (403,))
+    if reply.status_code == 200:
+        assert {memory["user_id"] for memory in reply.json()["memories"]} <= {user}
+        assert cursor or wanted or len(reply.json()["memories"]) == 1
+    else:
+        assert "secret" not in reply.text
+
+
+@many
+@given(sets, users, st.sampled_from([{}, {"topic": "x"}, {"metadata": {"user_id": "bob"}}]), st.booleans(), st.data())
+async def test_searches_under_v1(
+    world: World, own: frozenset[str], user: str, wanted: dict[str, Any], as_token: bool, data: Any
+) -> None:
+    position = data.draw(st.sampled_from([[], ["log:0:1"], ["log:1:999"], ["other:0:1"]]))
+    body = {"context": TEXT + user, "limit": 100, "filter": wanted, "position": position, "wait_ms": 0, "explain": True}
+    url = path_of(user, "").replace("/memories/", "/search")
+    reply = await ask(world, "POST", url, world.credential(own, as_token), body)
+    assert reply.status_code == (403 if user not in own else 422 if position == ["other:0:1"] else 200)
+    if reply.status_code == 200:
+        texts = [found["text"] for found in reply.json()["memories"]]
+        assert texts == ([] if wanted else [(TEXT + user).strip()])
+        assert reply.json()["fresh"] == (position != ["log:1:999"])
+    else:
+        assert "secret" not in reply.text
+
+
+@many
+@given(sets, users, st.sampled_from(["m1", "m2", "../../bob/memories/m1"]), st.booleans())
+async def test_edits(world: World, own: frozenset[str], user: str, memory_id: str, as_token: bool) -> None:
+    written = len(world.log.records)
+    reply = await ask(world, "PATCH", path_of(user, memory_id), world.credential(own, as_token), {"text": "mine now"})
+    # The log of this world reaches no index, so no edit is seen to win.
+    found = memory_id == "m1"
+    assert reply.status_code == (403 if user not in own else 412 if found else 404)
+    keys = [event.key for event in world.log.events[written:]]
+    assert keys == [memory_key(user, "m1")] * (found and user in own)
+
+
+@many
+@given(sets, users, st.booleans())
+async def test_all_of_a_user(world: World, own: frozenset[str], user: str, as_token: bool) -> None:
+    written = len(world.log.records)
+    url = path_of(user, "").removesuffix("/")
+    reply = await ask(world, "DELETE", url, world.credential(own, as_token))
+    assert reply.status_code == (200 if user in own else 403)
+    assert [event.key for event in world.log.events[written:]] == [memory_key(user, "m1")] * (user in own)
+
+
+@many
+@given(sets, users, st.lists(users, min_size=1, max_size=4), st.booleans())
+async def test_imports(world: World, own: frozenset[str], user: str, named: list[str], as_token: bool) -> None:
+    written = len(world.log.records)
+    url, body = path_of(user, "").removesuffix("/"), {"memories": [{"text": "x", "user_id": owner} for owner in named]}
+    reply = await ask(world, "POST", url, world.credential(own, as_token), body)
+    assert reply.status_code == (200 if user in own else 403)
+    mine = named.count(user) if user in own else 0
+    assert [event.user_id for event in world.log.events[written:]] == [user] * mine
+    assert user not in own or reply.json()["inserted"] == mine
+
+
+@many
 @given(st.sampled_from(["hm_", "eyJ", ""]), st.text("abcdef0123456789_.-", max_size=60), users)
 async def test_made_up_credentials(world: World, start: str, rest: str, user: str) -> None:
     written = len(world.log.records)
@@ -165,8 +250,14 @@ async def test_made_up_credentials(world: World, start: str, rest: str, user: st
         await ask(world, "GET", path_of(user), headers),
         await ask(world, "GET", "/list_users", headers),
         await ask(world, "DELETE", path_of(user), headers),
+        await ask(world, "PATCH", path_of(user), headers, {"text": "x"}),
+        *[
+            await ask(world, method, path_of(user, "").removesuffix("/"), headers, {})
+            for method in ("GET", "DELETE", "POST")
+        ],
+        await ask(world, "POST", path_of(user, "").replace("/memories/", "/search"), headers, {"context": "x"}),
     ]
-    assert [reply.status_code for reply in replies] == [401] * 4
+    assert [reply.status_code for reply in replies] == [401] * 9
     assert len(world.log.records) == written
 
 
