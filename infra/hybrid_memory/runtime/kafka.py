@@ -40,6 +40,7 @@ _AWAY = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._RESOLVE,
     # A broker that has just started, or a topic just made: who leads what has not got around yet.
+    KafkaError._NOENT,
     KafkaError.BROKER_NOT_AVAILABLE,
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,

@@ -80,6 +80,14 @@ class Worker:
         lines = httpx.get(f"{self.url}/metrics", timeout=5).text.splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.partition("{")[0].split(" ")[0] == name)
 
+    @property
+    def has_worked(self) -> bool:
+        """Whether it has classified anything."""
+        try:
+            return self.metric("hm_batch_size_count") > 0
+        except httpx.TransportError:
+            return False
+
     def end(self, sign: signal.Signals = signal.SIGTERM, deadline: float = 30) -> int:
         return self.program.stop(sign, deadline)
 

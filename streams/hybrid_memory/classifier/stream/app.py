@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from hybrid_memory.classifier.stream.consumer import StreamApp
+from hybrid_memory.classifier.stream.ending import die
 from hybrid_memory.classifier.stream.kafka_keys import Connection
 
 Take = Callable[[Sequence[Any], Callable[[Any], Awaitable[Any]]], Awaitable[None]]
-"""Takes a batch of events, and how to acknowledge one. Raises nothing but the cancellation of a frozen app."""
+"""Takes a batch of events, and how to acknowledge one."""
 
 _BUFFERED_BATCHES, _READ_BATCHES = 8, 2
 """Faust reads on until the buffer is at four fifths, and again from two fifths; what it has read by then must fit."""
@@ -55,9 +56,14 @@ def make_app(connection: Connection, group: str, topic: str, size: int, wait_sec
             app.reader.delivered(event.message.tp, event.message.offset)
             await stream.ack(event)
 
-        # Inline, never left by an exception: Faust would take the records of the batch for done.
-        async for events in stream.noack_take(size, within=wait_seconds):
-            await take(events, acknowledge)
+        # Inline, never left by an exception: Faust would begin anew behind the records that it has in hand.
+        try:
+            async for events in stream.noack_take(size, within=wait_seconds):
+                await take(events, acknowledge)
+        except BaseException as error:
+            if not app.reader.frozen:
+                die("its agent was interrupted", error)
+            raise
 
     app.agent(source, name="classify", concurrency=1)(classify)
     return app

@@ -30,7 +30,7 @@ class StreamConsumer(aiokafka.Consumer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._delivered: dict[TP, int] = {}
-        self._frozen = False
+        self.frozen = False
 
     def delivered(self, tp: TP, offset: int) -> None:
         """All of `tp` up to `offset` is done. Acknowledge the record afterwards."""
@@ -38,7 +38,7 @@ class StreamConsumer(aiokafka.Consumer):
 
     def freeze(self) -> None:
         """Commit nothing from now on, and let go of what was not delivered, so that Faust can stop."""
-        self._frozen = True
+        self.frozen = True
         self._unacked_messages.clear()
 
     async def _wait_next_records(self, timeout: float) -> Any:
@@ -64,7 +64,7 @@ class StreamConsumer(aiokafka.Consumer):
         self._acked_index[tp].clear()
         self._gap.pop(tp, None)
         last = self._delivered.get(tp)
-        return None if last is None or self._frozen else last + 1
+        return None if last is None or self.frozen else last + 1
 
 
 class StreamTransport(aiokafka.Transport):

@@ -51,19 +51,14 @@ class Pipeline:
 
     async def take(self, events: Sequence[Any], acknowledge: Acknowledge) -> None:
         """Begin a batch as soon as there is room for it. After `close`, forget it."""
-        try:
-            taken = time.monotonic()
-            await self._room.acquire()
-            if self._closing.is_set():
-                self._room.release()
-                return
-            self._count += 1
-            run = self._run(self._count, taken, events, acknowledge, self._last)
-            self._last = asyncio.create_task(run)
-        except BaseException as error:
-            if self._closing.is_set():
-                raise
-            die("the agent was interrupted", error)
+        taken = time.monotonic()
+        await self._room.acquire()
+        if self._closing.is_set():
+            self._room.release()
+            return
+        self._count += 1
+        run = self._run(self._count, taken, events, acknowledge, self._last)
+        self._last = asyncio.create_task(run)
 
     async def close(self) -> None:
         """Finish what was begun and can be finished, and begin nothing more."""
