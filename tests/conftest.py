@@ -10,8 +10,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from hybrid_memory.local import Broker
+
+# Machines differ and are busy: how long an example takes says nothing. pytest's own timeout ends what hangs.
+hypothesis_settings.register_profile("no deadline", deadline=None)
+hypothesis_settings.load_profile("no deadline")
+
 
 _ADDRESS = pytest.StashKey[str]()
 _OWN = pytest.StashKey[tuple[Broker, "TemporaryDirectory[str]"]]()

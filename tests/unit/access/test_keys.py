@@ -73,6 +73,7 @@ def test_a_key_with_one_letter_changed_opens_nothing(at: int, letter: str) -> No
         f"hm_{OTHER.entry.id}_{RIGHT.key[16:]}",
         make_key("never kept", READ_WRITE, "all").key,
     ],
+    ids=["empty", "prefix", "id", "hash", "short", "long", "newline", "upper", "another's", "unknown"],
 )
 def test_what_only_looks_like_a_key_opens_nothing(forged: str) -> None:
     with pytest.raises(NotAccepted) as refused:

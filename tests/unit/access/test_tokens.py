@@ -79,7 +79,7 @@ async def test_scopes_and_never_admin(scope: str | None, scopes: set[Scope]) -> 
         {"scope": ["read"]},
         {"scope": 7},
     ],
-    ids=str,
+    ids=lambda changes: "-".join(f"{name} {type(value).__name__}" for name, value in changes.items()),
 )
 async def test_wrong_claims(changes: dict[str, Any]) -> None:
     await refuses(TOKENS, handmade({"alg": "HS256"}, claims(**changes)))
