@@ -149,7 +149,7 @@ async def test_no_scope_includes_another(world: World) -> None:
     assert 'error="insufficient_scope", scope="admin"' in reply.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("user", ["bob", "Ada", "ada%2F", "ada%252F", "%61da%20", "ada%00", "*", "all"])
+@pytest.mark.parametrize("user", ["bob", "Ada", "ada%2F", "ada%252F", "%61da%20", "*", "all"])
 async def test_a_foreign_user_in_the_path(world: World, user: str) -> None:
     check_problem(await world.ask(f"/of/{user}/x", world.key.key), 403)
     assert (await world.ask(f"/of/{user}/x", world.all.key)).status_code == 200

@@ -104,15 +104,17 @@ def _documented(status: int) -> dict[str, Any]:
 def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if not isinstance(error, Problem):
-        headers = {"Allow": _methods_of(request)} if error.status_code == 405 else error.headers
+        headers = {"Allow": _methods_of(request, error)} if error.status_code == 405 else error.headers
         error = Problem(error.status_code, _said(error), headers=headers)
     return error.response()
 
 
-def _methods_of(request: Request) -> str:
+def _methods_of(request: Request, error: HTTPException) -> str:
     """What may be done at this path: each method has a route of its own, and the framework names those of one."""
     known = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    return ", ".join(sorted({method for route in known for method in getattr(route, "methods", None) or ()}))
+    methods = {method for route in known for method in getattr(route, "methods", None) or ()}
+    named = (error.headers or {}).get("Allow", "").split(", ")
+    return ", ".join(sorted(methods.union(filter(None, named))))
 
 
 def _on_parameters(_: Request, error: Exception) -> JSONResponse:
