@@ -4,7 +4,13 @@ MemoryClientError
 ├── InvalidMemory     what was given is no memory; says which fields and why, and in a list which one
 ├── NotDelivered      Kafka did not confirm one memory; carries it
 ├── SomeNotDelivered  Kafka did not confirm some of a list; carries those, and the positions of the others
-└── ClientClosed      the client was used after `close`
+├── ClientClosed      the client was used after `close`
+└── ServiceError      the HTTP service did not do what was asked; of the HTTP clients alone
+    ├── RequestRefused  it will never take this request; names the fields
+    ├── NotAllowed      the key or token does not open this
+    ├── NoSuchMemory    the user has no such memory
+    ├── EditLost        the memory is at another version, or another edit was first
+    └── ServiceAway     it does not answer, or cannot now; sending the same again is safe
 
 A client that cannot be made as asked (a wrong setting, no Kafka named) raises
 `hybrid_memory.runtime.errors.Refusal`.

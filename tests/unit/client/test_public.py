@@ -17,10 +17,16 @@ class Refuse:
             raise ModuleNotFoundError(f"the client must do without {name}", name=name)
 
 sys.meta_path.insert(0, Refuse())
-from hybrid_memory.client import AsyncMemoryClient, MemoryClient
+from hybrid_memory.client import AsyncHttpMemoryClient, AsyncMemoryClient, HttpMemoryClient, MemoryClient
+from hybrid_memory.runtime.errors import Refusal
 
 client = MemoryClient("127.0.0.1:1", timeout=1.0)
 client.close()
+for http in (HttpMemoryClient, AsyncHttpMemoryClient):
+    try:
+        http()
+    except Refusal as error:
+        assert 'pip install "httpx' in str(error), error
 print("light")
 """
 
@@ -28,17 +34,25 @@ print("light")
 def test_public_names() -> None:
     assert hybrid_memory.client.__all__ == [
         "Added",
+        "AsyncHttpMemoryClient",
         "AsyncMemoryClient",
         "ClientClosed",
+        "EditLost",
         "Failure",
         "FieldError",
+        "HttpMemoryClient",
         "InvalidMemory",
         "Memory",
         "MemoryClient",
         "MemoryClientError",
         "MemoryDeleted",
+        "NoSuchMemory",
+        "NotAllowed",
         "NotDelivered",
         "Position",
+        "RequestRefused",
+        "ServiceAway",
+        "ServiceError",
         "SomeNotDelivered",
     ]
 

@@ -1,0 +1,166 @@
+"""What the HTTP clients ask for: each call as a request that is not yet sent. Pure, the same for both clients."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, TypedDict
+from urllib.parse import quote
+
+from hybrid_memory.client.drafts import Draft
+from hybrid_memory.schemas import Memory, Position
+
+AT_ONCE = 1000
+"""Memories in one import."""
+RETRIED_STATUSES = (429, 503)
+_LONGEST_PAUSE = 30.0
+
+Order = Literal["newest", "oldest", "created_at", "-created_at"]
+
+
+class FilterFields(TypedDict, total=False):
+    """Which memories to show; all that is given must hold."""
+
+    classifiers_any: Sequence[str]
+    classifiers_all: Sequence[str]
+    topic: str | None
+    type: str | None
+    state: Literal["provisional", "final"] | None
+    metadata: Mapping[str, str | int | float | bool | None]
+    created_from: datetime | None
+    created_to: datetime | None
+
+
+class PatchFields(TypedDict, total=False):
+    """What to change; what is not named stays, and None is as in the API: back to where nobody gives it."""
+
+    text: str
+    topic: str | None
+    type: str | None
+    classifiers: Iterable[str] | None
+    pinned: bool
+    metadata: Mapping[str, Any] | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request. `again`: whether it may be sent again without asking; what is not, is an edit."""
+
+    method: str
+    path: str
+    params: Mapping[str, Any] = field(default_factory=dict)
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    again: bool = True
+
+
+def add(user_id: str, text: str, fields: Mapping[str, Any], wait: bool) -> Request:
+    """Raises InvalidMemory: a field breaks its limits."""
+    memory = Draft.checked({"user_id": user_id, "text": text, **fields}).to_memory()
+    return Request("POST", "/add_memory", _waiting(wait), _of_memory(memory))
+
+
+def import_many(user_id: str, memories: Sequence[Mapping[str, Any]], wait: bool) -> Request:
+    """One import; the service checks each memory, and answers for each."""
+    return Request("POST", _memories(user_id), _waiting(wait), {"memories": [_json(memory) for memory in memories]})
+
+
+def get(user_id: str, memory_id: str) -> Request:
+    """Of one memory."""
+    return Request("GET", _memory(user_id, memory_id))
+
+
+def page(user_id: str, order: Order, limit: int, wanted: FilterFields, cursor: str | None) -> Request:
+    """Of a page."""
+    params = _present({**_json(wanted), "order": order, "limit": limit, "cursor": cursor})
+    if "metadata" in params:
+        params["metadata"] = json.dumps(params["metadata"])
+    return Request("GET", _memories(user_id), params)
+
+
+def update(user_id: str, memory_id: str, fields: PatchFields, if_match: str | None, wait: bool) -> Request:
+    """Of an edit. It is not sent again by itself: where the first one won, a second would find another version."""
+    headers = {"If-Match": if_match} if if_match is not None else {}
+    return Request("PATCH", _memory(user_id, memory_id), _waiting(wait), _json(fields), headers, again=False)
+
+
+def delete(user_id: str, memory_id: str, wait: bool) -> Request:
+    """Of one deletion."""
+    return Request("DELETE", _memory(user_id, memory_id), _waiting(wait))
+
+
+def delete_all(user_id: str, wait: bool) -> Request:
+    """Of all memories of a user."""
+    return Request("DELETE", _memories(user_id), _waiting(wait))
+
+
+def search(
+    user_id: str, context: str, wanted: FilterFields, positions: Iterable[Position | str], **given: Any
+) -> Request:
+    """Of a search; `given` are further fields of its body."""
+    body = _present({"context": context, **given}) | {"filter": _present(_json(wanted))}
+    body["position"] = [str(position) for position in positions]
+    return Request("POST", f"{_user(user_id)}/search", body=body)
+
+
+def auth_headers(api_key: str | None, token: str | None) -> dict[str, str]:
+    """At most one of both."""
+    if api_key is not None and token is not None:
+        raise ValueError("give an API key or a token, not both")
+    secret = api_key if api_key is not None else token
+    return {} if secret is None else {"Authorization": f"Bearer {secret}"}
+
+
+def pause_before(attempt: int, retry_after: float | None) -> float:
+    """Seconds before attempt 1, 2, …: what the service asks for, else longer each time."""
+    asked = retry_after if retry_after is not None else 0.1 * 2.0**attempt
+    return min(asked, _LONGEST_PAUSE)
+
+
+def seconds(retry_after: str | None) -> float | None:
+    """A `Retry-After` in seconds; one that is a date is not of our service."""
+    return float(retry_after) if retry_after is not None and retry_after.isascii() and retry_after.isdigit() else None
+
+
+def _user(user_id: str) -> str:
+    return f"/v1/users/{_segment(user_id)}"
+
+
+def _memories(user_id: str) -> str:
+    return f"{_user(user_id)}/memories"
+
+
+def _memory(user_id: str, memory_id: str) -> str:
+    return f"{_memories(user_id)}/{_segment(memory_id)}"
+
+
+def _segment(id_: str) -> str:
+    """The id within its segment of a path; one of dots alone would be taken for a step up."""
+    return quote(id_, safe="") if id_.strip(".") else id_.replace(".", "%2E")
+
+
+def _waiting(wait: bool) -> dict[str, str]:
+    return {} if wait else {"wait": "false"}
+
+
+def _of_memory(memory: Memory) -> dict[str, Any]:
+    """All but what the service would take for given: without classifiers, it makes them."""
+    body: dict[str, Any] = memory.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+    return body
+
+
+def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _json(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _value(value) for name, value in fields.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, Mapping):
+        return {name: _value(item) for name, item in value.items()}
+    return [_value(item) for item in value] if isinstance(value, list | tuple | set | frozenset) else value

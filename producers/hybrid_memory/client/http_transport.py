@@ -1,0 +1,92 @@
+"""What both HTTP clients do around a request, apart from waiting: connections, and whether to try again."""
+
+from typing import TYPE_CHECKING, Any
+
+from hybrid_memory.client.http_errors import ServiceAway, error_of
+from hybrid_memory.client.http_requests import RETRIED_STATUSES, Request, auth_headers, pause_before, seconds
+from hybrid_memory.runtime.errors import Refusal
+
+if TYPE_CHECKING:
+    import httpx
+
+URL = "http://127.0.0.1:8765"
+
+
+def import_httpx() -> Any:
+    """httpx, which the light client does without.
+
+    Raises:
+        Refusal: it is not installed.
+    """
+    try:
+        import httpx
+    except ImportError:
+        raise Refusal('the HTTP clients need httpx; install it with: pip install "httpx>=0.28"') from None
+    return httpx
+
+
+def options(url: str, api_key: str | None, token: str | None, timeout: float) -> dict[str, Any]:
+    """Arguments of httpx' clients.
+
+    Raises:
+        Refusal: both a key and a token are given.
+    """
+    try:
+        headers = auth_headers(api_key, token)
+    except ValueError as error:
+        raise Refusal(str(error)) from None
+    return {"base_url": url, "headers": headers, "timeout": timeout}
+
+
+def arguments(request: Request) -> dict[str, Any]:
+    """Arguments of httpx' `request`."""
+    body = {} if request.body is None else {"json": request.body}
+    return {
+        "method": request.method,
+        "url": request.path,
+        "params": dict(request.params),
+        "headers": dict(request.headers),
+        **body,
+    }
+
+
+class Attempts:
+    """One request, tried at most `retries` times more. Each outcome is either final, or a pause before the next."""
+
+    def __init__(self, request: Request, retries: int) -> None:
+        self._request, self._left, self._made = request, retries, 0
+
+    def pause_after(self, reply: "httpx.Response") -> float | None:
+        """None where the reply is the answer, else the seconds to wait.
+
+        Raises:
+            ServiceError: it is an error that another attempt does not mend.
+        """
+        if reply.is_success:
+            return None
+        retry_after = seconds(reply.headers.get("retry-after"))
+        # An edit that was answered 503 may have been written; one that was turned away by 429 was not.
+        again = reply.status_code == 429 or (self._request.again and reply.status_code in RETRIED_STATUSES)
+        return self._pause(again, retry_after, error_of(reply.status_code, _body(reply), retry_after))
+
+    def pause_after_failure(self, error: Exception) -> float:
+        """The seconds to wait where there was no reply.
+
+        Raises:
+            ServiceAway: it was the last attempt, or the request must not be sent again unasked.
+        """
+        away = ServiceAway(0, f"the service does not answer ({type(error).__name__})")
+        return self._pause(self._request.again, None, away)
+
+    def _pause(self, again: bool, retry_after: float | None, error: Exception) -> float:
+        if not again or self._made >= self._left:
+            raise error
+        self._made += 1
+        return pause_before(self._made, retry_after)
+
+
+def _body(reply: "httpx.Response") -> Any:
+    try:
+        return reply.json()
+    except ValueError:
+        return None

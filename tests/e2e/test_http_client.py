@@ -1,0 +1,86 @@
+"""The HTTP clients, all of their verbs, on a running service: the same story for both."""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from hybrid_memory.client import AsyncHttpMemoryClient, EditLost, HttpMemoryClient, NoSuchMemory, RequestRefused
+from tests.e2e.programs import Service
+
+
+class InALoop:
+    """The coroutines of the asyncio client as plain calls."""
+
+    def __init__(self, url: str) -> None:
+        self._runner = asyncio.Runner()
+        self._client = AsyncHttpMemoryClient(url)
+
+    def __getattr__(self, verb: str) -> Any:
+        return lambda *given, **named: self._runner.run(getattr(self._client, verb)(*given, **named))
+
+    def list(self, *given: Any, **named: Any) -> Any:
+        async def collected() -> Any:
+            return [memory async for memory in self._client.list(*given, **named)]
+
+        return self._runner.run(collected())
+
+    def close(self) -> None:
+        self._runner.run(self._client.close())
+        self._runner.close()
+
+
+@pytest.fixture(params=[HttpMemoryClient, InALoop])
+def client(request: pytest.FixtureRequest, service: Service) -> Iterator[Any]:
+    client = request.param(str(service.http.base_url))
+    yield client
+    client.close()
+
+
+def test_every_verb(client: Any, user: str) -> None:
+    added = client.add(user, "I love ramen", memory_id="m", metadata={"mood": "hungry"})
+    assert (added.memory_id, added.searchable, added.topic) == ("m", True, "food")
+
+    results = client.add_many(user, [{"text": "I play the cello", "memory_id": "c"}, {"text": ""}])
+    assert [result.status for result in results] == ["success", "error"]
+    assert results[1].errors[0].field == "text"
+
+    view = client.get(user, "m")
+    assert (view.text, view.metadata, view.seq) == (
+        "I love ramen",
+        {"mood": "hungry"},
+        int(added.position.split(":")[2]),
+    )
+
+    edited = client.update(user, "m", if_match=view.etag, text="I love udon", metadata={"mood": None}, topic="food")
+    assert (edited.text, edited.metadata) == ("I love udon", {})
+    with pytest.raises(EditLost):
+        client.update(user, "m", if_match=view.etag, text="I love soba")
+
+    pending = client.update(user, "m", wait=False, text="I love soba")
+    found = client.search(user, "I love soba", after=[pending.position], wait_ms=20_000, explain=True, topic="food")
+    assert (found.fresh, [hit.text for hit in found.memories]) == (True, ["I love soba"])
+    assert found.memories[0].explanation.keys() == {"text", "words", "classifiers"}
+
+    assert [memory.memory_id for memory in client.list(user, order="oldest", page_size=1)] == ["c", "m"]
+    assert [memory.memory_id for memory in client.list(user, metadata={"mood": "hungry"})] == []
+    assert [memory.memory_id for memory in client.list(user, topic="food")] == ["m"]
+
+    assert client.delete(user, "m").applied
+    with pytest.raises(NoSuchMemory):
+        client.get(user, "m")
+    assert client.delete_all(user).deleted == 1
+    assert list(client.list(user)) == []
+
+
+def test_a_field_that_the_service_refuses(client: Any, user: str) -> None:
+    with pytest.raises(RequestRefused, match="limit") as caught:
+        client.search(user, "x", limit=1000)
+    assert [error.field for error in caught.value.errors] == ["limit"]
+
+
+def test_more_than_one_import(client: Any, user: str) -> None:
+    results = client.add_many(user, ({"text": f"fact {n}"} for n in range(1500)))
+    assert all(result.searchable for result in results)
+    assert len({memory.memory_id for memory in client.list(user, page_size=400)}) == 1500

@@ -1,0 +1,182 @@
+"""When the HTTP clients try again: against a real server that answers as it is told."""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from hybrid_memory.client import (
+    AsyncHttpMemoryClient,
+    ClientClosed,
+    EditLost,
+    HttpMemoryClient,
+    InvalidMemory,
+    NoSuchMemory,
+    NotAllowed,
+    RequestRefused,
+    ServiceAway,
+    ServiceError,
+)
+from hybrid_memory.runtime.errors import Refusal
+
+DELETED = {"memory_id": "m", "position": "t:0:1", "applied": True}
+
+
+class Server(ThreadingHTTPServer):
+    """Answers with `replies`, in order: (status, body, headers). `seen` are the requests."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.replies: list[tuple[int, Any, dict[str, str]]] = []
+        self.seen: list[tuple[str, str, dict[str, str]]] = []
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def answer(self) -> None:
+        self.server.seen.append((self.command, self.path, dict(self.headers)))
+        self.rfile.read(int(self.headers.get("content-length", 0)))
+        status, body, headers = self.server.replies.pop(0)
+        content = json.dumps(body).encode()
+        self.send_response(status)
+        for name, value in {**headers, "content-length": str(len(content))}.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    do_GET = do_POST = do_PATCH = do_DELETE = answer
+
+    def log_message(self, *_: Any) -> None:
+        """Nothing on the terminal."""
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join(10)
+
+
+Call = Callable[[Any], Any]
+
+
+def in_line(url: str, call: Call, **options: Any) -> Any:
+    with HttpMemoryClient(url, **options) as client:
+        return call(client)
+
+
+def in_a_loop(url: str, call: Call, **options: Any) -> Any:
+    async def run() -> Any:
+        async with AsyncHttpMemoryClient(url, **options) as client:
+            return await call(client)
+
+    return asyncio.run(run())
+
+
+both = pytest.mark.parametrize("ask", [in_line, in_a_loop])
+
+
+def delete(client: Any) -> Any:
+    return client.delete("ada", "m")
+
+
+def edit(client: Any) -> Any:
+    return client.update("ada", "m", text="x")
+
+
+@both
+def test_what_is_turned_away_is_tried_again(ask: Any, server: Server) -> None:
+    server.replies = [(503, {}, {"retry-after": "0"}), (429, {}, {"retry-after": "0"}), (200, DELETED, {})]
+    assert ask(server.url, delete).position == "t:0:1"
+    assert len(server.seen) == 3
+
+
+@both
+def test_the_last_attempt_tells(ask: Any, server: Server) -> None:
+    server.replies = [(503, {"detail": "away"}, {"retry-after": "0"})] * 3
+    with pytest.raises(ServiceAway, match="away") as caught:
+        ask(server.url, delete, retries=2)
+    assert (caught.value.status, caught.value.retry_after, len(server.seen)) == (503, 0, 3)
+
+
+@both
+def test_an_edit_that_may_have_been_written_is_not(ask: Any, server: Server) -> None:
+    server.replies = [(429, {}, {"retry-after": "0"}), (503, {}, {})]
+    with pytest.raises(ServiceAway):
+        ask(server.url, edit)
+    assert len(server.seen) == 2
+
+
+@both
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, RequestRefused),
+        (401, NotAllowed),
+        (403, NotAllowed),
+        (404, NoSuchMemory),
+        (412, EditLost),
+        (500, ServiceAway),
+    ],
+)
+def test_errors_in_our_words(ask: Any, server: Server, status: int, expected: type[ServiceError]) -> None:
+    errors = [{"field": "text", "message": "too long"}]
+    server.replies = [(status, {"detail": "so it is", "errors": errors}, {})]
+    with pytest.raises(expected, match=r"so it is \(text: too long\)") as caught:
+        ask(server.url, edit)
+    assert (caught.value.status, len(server.seen)) == (status, 1)
+
+
+@both
+def test_nobody_answers(ask: Any) -> None:
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
+        for call in (delete, edit):
+            with pytest.raises(ServiceAway, match="does not answer"):
+                ask(url, call, retries=1, timeout=1)
+
+
+@both
+def test_who_calls_is_said(ask: Any, server: Server) -> None:
+    for options, said in (({"api_key": "hm_1"}, "Bearer hm_1"), ({"token": "eyJ"}, "Bearer eyJ"), ({}, None)):
+        server.replies = [(200, DELETED, {})]
+        ask(server.url, delete, **options)
+        assert server.seen[-1][2].get("authorization", server.seen[-1][2].get("Authorization")) == said
+    with pytest.raises(Refusal, match="not both"):
+        ask(server.url, delete, api_key="a", token="b")
+
+
+@both
+def test_ids_are_kept_within_their_segment(ask: Any, server: Server) -> None:
+    server.replies = [(200, DELETED, {})]
+    ask(server.url, lambda client: client.delete("a/b", "../c%?x"))
+    assert server.seen[0][1] == "/v1/users/a%2Fb/memories/..%2Fc%25%3Fx"
+
+
+@both
+def test_what_is_no_memory_is_not_sent(ask: Any, server: Server) -> None:
+    with pytest.raises(InvalidMemory, match="text"):
+        ask(server.url, lambda client: client.add("ada", " "))
+    assert server.seen == []
+
+
+def test_a_closed_client_says_so() -> None:
+    client = HttpMemoryClient()
+    client.close()
+    client.close()
+    with pytest.raises(ClientClosed):
+        client.get("ada", "m")
