@@ -74,6 +74,13 @@ def test_every_verb(client: Any, user: str) -> None:
     assert list(client.list(user)) == []
 
 
+def test_ids_of_dots_and_slashes(client: Any, user: str) -> None:
+    for memory_id in ("..", ".", "a/../b", "100%"):
+        client.add(f"{user}/..", "x", memory_id=memory_id)
+        assert client.get(f"{user}/..", memory_id).memory_id == memory_id
+    assert client.delete_all(f"{user}/..").deleted == 4
+
+
 def test_a_field_that_the_service_refuses(client: Any, user: str) -> None:
     with pytest.raises(RequestRefused, match="limit") as caught:
         client.search(user, "x", limit=1000)

@@ -119,6 +119,47 @@ async def test_a_write_to_one_api_is_found_through_another(server: QdrantClient,
             await until(both_follow)
 
 
+async def test_lists_and_edits_through_two_apis(server: QdrantClient, settings: Settings) -> None:
+    """A cursor of one serves at the other, and of edits through both exactly one wins."""
+    async with AsyncExitStack() as stack:
+        clients = [await api(stack, settings) for _ in range(2)]
+
+        async def both_ready() -> bool:
+            return {(await client.get("/readyz")).status_code for client in clients} == {200}
+
+        with sinks(settings, 2):
+            await until(both_ready)
+            all_of_ann = "/v1/users/ann/memories"
+            memories = [{"memory_id": str(n), "text": f"fact {n}", "metadata": {"n": n % 2}} for n in range(11)]
+            results = (await clients[0].post(all_of_ann, json={"memories": memories})).json()["results"]
+            assert all(result["searchable"] for result in results)
+
+            found, params = [], {"limit": "2", "metadata": '{"n": 1}'}
+            for turn in range(3):
+                page = (await clients[turn % 2].get(all_of_ann, params=params)).json()
+                found += [memory["memory_id"] for memory in page["memories"]]
+                params["cursor"] = page["next_cursor"]
+            assert (sorted(found), page["next_cursor"]) == (["1", "3", "5", "7", "9"], None)
+
+            etag = (await clients[0].get(f"{all_of_ann}/1")).headers["etag"]
+            edits = [
+                clients[n % 2].patch(f"{all_of_ann}/1", json={"text": f"edit {n}"}, headers={"If-Match": etag})
+                for n in range(4)
+            ]
+            replies = await asyncio.gather(*edits)
+            assert sorted(reply.status_code for reply in replies) == [200, 412, 412, 412]
+            [won] = [reply.json()["text"] for reply in replies if reply.status_code == 200]
+            assert (await clients[1].get(f"{all_of_ann}/1")).json()["text"] == won
+
+            positions = [result["position"] for result in results]
+            body = {"context": "fact 3", "filter": {"metadata": {"n": 1}}, "position": positions, "limit": 1}
+            seen = (await clients[1].post("/v1/users/ann/search", json=body)).json()
+            assert (seen["fresh"], seen["memories"][0]["text"]) == (True, "fact 3")
+
+            assert (await clients[1].delete(all_of_ann)).json()["deleted"] == 11
+            assert (await clients[0].get(all_of_ann)).json()["memories"] == []
+
+
 async def test_nothing_is_called_searchable_before_it_is(
     world: World, server: QdrantClient, settings: Settings
 ) -> None:

@@ -162,9 +162,11 @@ def test_who_calls_is_said(ask: Any, server: Server) -> None:
 
 @both
 def test_ids_are_kept_within_their_segment(ask: Any, server: Server) -> None:
-    server.replies = [(200, DELETED, {})]
+    server.replies = [(200, DELETED, {})] * 2
     ask(server.url, lambda client: client.delete("a/b", "../c%?x"))
-    assert server.seen[0][1] == "/v1/users/a%2Fb/memories/..%2Fc%25%3Fx"
+    ask(server.url, lambda client: client.delete("..", "."))
+    paths = [path for _, path, _ in server.seen]
+    assert paths == ["/v1/users/a%2Fb/memories/..%2Fc%25%3Fx", "/v1/users/%2E%2E/memories/%2E"]
 
 
 @both

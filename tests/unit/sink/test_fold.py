@@ -242,3 +242,16 @@ def test_what_was_answered_before_is_applied_in_silence() -> None:
     folded = fold({}, [replace(record, answered=True) for record in records], rules=Rules(), log=Log("t", 1))
     assert folded.answers == []
     assert folded.points[KEY].memory == said
+
+
+def test_an_edit_may_let_pinned_classifiers_go() -> None:
+    """Who edits has seen them; an add of the same text has not."""
+    pinned = Write(3, 3, memory("tea", classifiers=("own",), pinned=True))
+    edit = Write(4, 4, memory("tea"), if_seq=3)
+    points, answers = run([pinned], [edit])
+    assert (points[KEY].classifiers, points[KEY].memory, answers) == (("about tea",), memory("tea"), [])
+    points, answers = run([pinned, edit], [Write(5, 5, memory("tea"))])
+    assert points[KEY].classifiers == ("about tea",)
+    # One that has not seen the pin does not take it away.
+    points, answers = run([Write(2, 2, memory("tea")), pinned], [Write(4, 4, memory("tea"), if_seq=2)])
+    assert (points[KEY].classifiers, len(answers)) == (("own",), 1)
