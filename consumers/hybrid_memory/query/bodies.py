@@ -96,7 +96,8 @@ class Found(BaseModel):
     def of(cls, hit: Hit, explain: bool = False) -> "Found":
         if not explain:
             return cls(**_common(hit.point), score=hit.score)
-        parts = {name: Part(value=value, weight=weight) for name, (value, weight) in hit.parts.weighed().items()}
+        weighed = hit.parts.weighed().items()
+        parts = {name: Part(value=round(value, 5), weight=round(weight, 5)) for name, (value, weight) in weighed}
         return cls(**_common(hit.point), score=hit.score, explanation=Explanation(**parts))
 
 
