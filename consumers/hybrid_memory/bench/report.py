@@ -19,13 +19,13 @@ def as_json(figures: Sequence[Figure], about: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def table(figures: Sequence[Figure]) -> "Table":
-    """A line a figure."""
+def table(figures: Sequence[Figure], counted: str = "memories") -> "Table":
+    """A line a figure; `counted` is what the figures count."""
     from rich.table import Table
 
     made = Table(title="hm bench", title_justify="left")
     made.add_column("what")
-    for name in ("memories", "measured", "p99", "beside it", "ratio", "target"):
+    for name in (counted, "measured", "p99", "beside it", "ratio", "target"):
         made.add_column(name, justify="right")
     made.add_column("met")
     for figure in figures:
@@ -81,5 +81,5 @@ def _processor() -> str:
 
 
 def _said(value: float, unit: str) -> str:
-    number = f"{value:,.1f}" if abs(value) < 100 else f"{value:,.0f}"
+    number = f"{value:,.0f}" if abs(value) >= 100 else f"{value:,.1f}" if abs(value) >= 10 else f"{value:,.2f}"
     return f"{number}{unit}" if unit.startswith("/") else f"{number} {unit}"

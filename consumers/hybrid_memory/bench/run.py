@@ -72,7 +72,7 @@ def run_model(out: Path | None, texts: int, reference_texts: int, seed: int, to_
     began, settings = time.monotonic(), load_settings().classifier
     figures = classify(settings, texts, reference_texts, seed, Shown())
     seconds = round(time.monotonic() - began, 1)
-    _give(figures, {"machine": machine(), **about(settings), "seed": seed, "seconds": seconds}, out, to_stdout)
+    _give(figures, {"machine": machine(), **about(settings), "seed": seed, "seconds": seconds}, out, to_stdout, "texts")
 
 
 def _measure(texts: Sequence[str], sizes: Sequence[int], only: Sequence[str], samples: int, seed: int) -> list[Figure]:
@@ -97,23 +97,25 @@ def _plan(work: Work, sizes: Sequence[int], only: Sequence[str]) -> Iterator[Mea
             yield from (measure for name, measure in (ONCE | BY_NAME).items() if name in only)
 
 
-def _give(figures: Sequence[Figure], about: dict[str, Any], out: Path | None, to_stdout: bool) -> None:
+def _give(
+    figures: Sequence[Figure], about: dict[str, Any], out: Path | None, to_stdout: bool, counted: str = "memories"
+) -> None:
     result = as_json(figures, about)
     if out is not None:
         _write(out, result)
     if to_stdout:
         print(json.dumps(result, indent=2))
     else:
-        _print(figures)
+        _print(figures, counted)
 
 
-def _print(figures: Sequence[Figure]) -> None:
+def _print(figures: Sequence[Figure], counted: str) -> None:
     from rich.console import Console
 
     console = Console()
     if not console.is_terminal:
         console.width = _WIDTH
-    console.print(table(figures))
+    console.print(table(figures, counted))
     console.print(verdict(figures), style="bold", highlight=False)
     console.print("Each figure and what stands beside it were measured in turn, in one run.", style="dim")
 
