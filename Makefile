@@ -34,7 +34,7 @@ demo: $(READY) ## Show what it does, in under a minute
 
 test: $(READY) ## Run the tests, on a real Kafka and a real Qdrant Edge
 	@$(BIN)/hm broker install
-	@$(BIN)/pytest -q --durations=10
+	@$(BIN)/pytest -q --numprocesses auto --dist loadfile --durations=15
 
 lint: $(READY) ## Style, types, floors, generated files
 	@$(BIN)/ruff check .
