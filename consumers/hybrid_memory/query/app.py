@@ -70,7 +70,11 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
     app.add_middleware(MeasureRequests, metrics=metrics)
     if settings.http.cors_origins:
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings.http.cors_origins, allow_methods=["*"], allow_headers=["*"]
+            CORSMiddleware,
+            allow_origins=settings.http.cors_origins,
+            allow_methods=["*"],
+            allow_headers=["*"],
+            expose_headers=["ETag", "Retry-After"],
         )
     return app
 

@@ -15,7 +15,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
@@ -110,9 +110,12 @@ def _on_http(request: Request, error: Exception) -> JSONResponse:
 
 
 def _methods_of(request: Request, error: HTTPException) -> str:
-    """What may be done at this path: each method has a route of its own, and the framework names those of one."""
-    known = [route for route in request.app.routes if route.matches(request.scope)[0] is not Match.NONE]
-    methods = {method for route in known for method in getattr(route, "methods", None) or ()}
+    """What may be done at this path. Each method has a route of its own, and the framework names those of one; the
+    document, however the framework keeps its routes, has them all.
+    """
+    documented = request.app.openapi()["paths"].items()
+    fitting = (methods for path, methods in documented if compile_path(path)[0].match(request.scope["path"]))
+    methods = {method.upper() for methods in fitting for method in methods}
     named = (error.headers or {}).get("Allow", "").split(", ")
     return ", ".join(sorted(methods.union(filter(None, named))))
 
