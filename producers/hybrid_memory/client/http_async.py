@@ -38,8 +38,8 @@ class AsyncHttpMemoryClient:
     ) -> None:
         """As `HttpMemoryClient`."""
         self._httpx = transport.import_httpx()
-        self._client = self._httpx.AsyncClient(**transport.options(url, api_key, token, timeout))
-        self._retries = retries
+        self._client = self._httpx.AsyncClient(**transport.options(url, api_key, token))
+        self._timeout, self._retries = timeout, retries
 
     async def add(self, user_id: str, text: str, *, wait: bool = True, **fields: Unpack[OptionalFields]) -> Insert:
         """As `HttpMemoryClient.add`."""
@@ -138,7 +138,7 @@ class AsyncHttpMemoryClient:
             if self._client.is_closed:
                 raise ClientClosed
             try:
-                reply = await self._client.request(**transport.arguments(request))
+                reply = await self._client.request(**transport.arguments(request, self._timeout))
             except self._httpx.TransportError as error:
                 pause: float | None = attempts.pause_after_failure(error)
             else:

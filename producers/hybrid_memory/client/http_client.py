@@ -47,14 +47,14 @@ class HttpMemoryClient:
         timeout: float = 30.0,
         retries: int = 3,
     ) -> None:
-        """Opens no connection yet. `timeout` (seconds) is for one attempt.
+        """Opens no connection yet. `timeout` (seconds) is for one attempt, beside what a search is to wait.
 
         Raises:
             Refusal: httpx is not installed, or both a key and a token are given.
         """
         self._httpx = transport.import_httpx()
-        self._client = self._httpx.Client(**transport.options(url, api_key, token, timeout))
-        self._retries = retries
+        self._client = self._httpx.Client(**transport.options(url, api_key, token))
+        self._timeout, self._retries = timeout, retries
 
     def add(self, user_id: str, text: str, *, wait: bool = True, **fields: Unpack[OptionalFields]) -> Insert:
         """Add a memory, or replace the one with this id; the fields are those of `MemoryClient.add`.
@@ -165,7 +165,7 @@ class HttpMemoryClient:
             if self._client.is_closed:
                 raise ClientClosed
             try:
-                reply = self._client.request(**transport.arguments(request))
+                reply = self._client.request(**transport.arguments(request, self._timeout))
             except self._httpx.TransportError as error:
                 pause: float | None = attempts.pause_after_failure(error)
             else:

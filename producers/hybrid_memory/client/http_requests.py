@@ -14,6 +14,7 @@ AT_ONCE = 1000
 """Memories in one import."""
 RETRIED_STATUSES = (429, 503)
 _LONGEST_PAUSE = 30.0
+_SEARCH_WAITS = 5000  # milliseconds, where it is not told
 
 Order = Literal["newest", "oldest", "created_at", "-created_at"]
 
@@ -45,7 +46,9 @@ class PatchFields(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request. `again`: whether it may be sent again without asking; what is not, is an edit."""
+    """A request. `again`: whether it may be sent again without asking; what is not, is an edit. `patience`: how many
+    seconds more than others it may take.
+    """
 
     method: str
     path: str
@@ -53,6 +56,7 @@ class Request:
     body: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     again: bool = True
+    patience: float = 0.0
 
 
 def add(user_id: str, text: str, fields: Mapping[str, Any], wait: bool) -> Request:
@@ -92,7 +96,7 @@ def delete(user_id: str, memory_id: str, wait: bool) -> Request:
 
 def delete_all(user_id: str, wait: bool) -> Request:
     """Of all memories of a user."""
-    return Request("DELETE", _memories(user_id), _waiting(wait))
+    return Request("DELETE", _memories(user_id), _waiting(wait), patience=60.0)
 
 
 def search(
@@ -101,7 +105,8 @@ def search(
     """Of a search; `given` are further fields of its body."""
     body = _present({"context": context, **given}) | {"filter": _present(_json(wanted))}
     body["position"] = [str(position) for position in positions]
-    return Request("POST", f"{_user(user_id)}/search", body=body)
+    patience = body.get("wait_ms", _SEARCH_WAITS) / 1000 if body["position"] else 0.0
+    return Request("POST", f"{_user(user_id)}/search", body=body, patience=patience)
 
 
 def auth_headers(api_key: str | None, token: str | None) -> dict[str, str]:

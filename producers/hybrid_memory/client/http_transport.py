@@ -25,7 +25,7 @@ def import_httpx() -> Any:
     return httpx
 
 
-def options(url: str, api_key: str | None, token: str | None, timeout: float) -> dict[str, Any]:
+def options(url: str, api_key: str | None, token: str | None) -> dict[str, Any]:
     """Arguments of httpx' clients.
 
     Raises:
@@ -35,10 +35,10 @@ def options(url: str, api_key: str | None, token: str | None, timeout: float) ->
         headers = auth_headers(api_key, token)
     except ValueError as error:
         raise Refusal(str(error)) from None
-    return {"base_url": url, "headers": headers, "timeout": timeout}
+    return {"base_url": url, "headers": headers}
 
 
-def arguments(request: Request) -> dict[str, Any]:
+def arguments(request: Request, timeout: float) -> dict[str, Any]:
     """Arguments of httpx' `request`."""
     body = {} if request.body is None else {"json": request.body}
     return {
@@ -46,6 +46,7 @@ def arguments(request: Request) -> dict[str, Any]:
         "url": request.path,
         "params": dict(request.params),
         "headers": dict(request.headers),
+        "timeout": timeout + request.patience,
         **body,
     }
 

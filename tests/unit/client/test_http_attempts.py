@@ -22,6 +22,8 @@ from hybrid_memory.client import (
     ServiceAway,
     ServiceError,
 )
+from hybrid_memory.client.http_requests import search
+from hybrid_memory.client.http_transport import arguments
 from hybrid_memory.runtime.errors import Refusal
 
 DELETED = {"memory_id": "m", "position": "t:0:1", "applied": True}
@@ -174,6 +176,12 @@ def test_what_is_no_memory_is_not_sent(ask: Any, server: Server) -> None:
     with pytest.raises(InvalidMemory, match="text"):
         ask(server.url, lambda client: client.add("ada", " "))
     assert server.seen == []
+
+
+def test_a_search_that_waits_may_take_longer() -> None:
+    for after, wait_ms, timeout in (([], 60_000, 1.0), (["t:0:1"], 60_000, 61.0), (["t:0:1"], None, 6.0)):
+        request = search("ada", "x", {}, after, wait_ms=wait_ms)
+        assert arguments(request, 1.0)["timeout"] == timeout
 
 
 def test_a_closed_client_says_so() -> None:

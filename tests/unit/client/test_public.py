@@ -2,8 +2,10 @@
 
 import subprocess
 import sys
+from inspect import signature
 
 import hybrid_memory.client
+from hybrid_memory.client import AsyncHttpMemoryClient, HttpMemoryClient
 
 LIGHT = """
 import sys
@@ -59,6 +61,15 @@ def test_public_names() -> None:
 
 def test_every_public_name_is_there() -> None:
     assert all(hasattr(hybrid_memory.client, name) for name in hybrid_memory.client.__all__)
+
+
+def test_both_http_clients_have_the_same_verbs() -> None:
+    verbs = {name for name in vars(HttpMemoryClient) if not name.startswith("_")}
+    assert verbs == {name for name in vars(AsyncHttpMemoryClient) if not name.startswith("_")}
+    assert verbs == {"add", "add_many", "get", "list", "update", "delete", "delete_all", "search", "close"}
+    for verb in (*verbs, "__init__"):
+        one, other = (signature(getattr(client, verb)) for client in (HttpMemoryClient, AsyncHttpMemoryClient))
+        assert one.parameters == other.parameters, verb
 
 
 def test_works_with_the_base_dependencies_alone() -> None:
