@@ -17,9 +17,8 @@ def sink(
 
     Example: hm sink --qdrant-url http://127.0.0.1:6333
     """
-    from hybrid_memory.sink.serve import serve
-
     from hybrid_memory.runtime.settings import load_settings
+    from hybrid_memory.sink.serve import serve
 
     probes = {"host": host, "port": port}
     kafka = {"bootstrap_servers": bootstrap_servers}
