@@ -1,0 +1,1 @@
+"""Dead letters of any Kafka topic: list, show, redrive, drop. Knows no component; `hm dlq` is its face."""

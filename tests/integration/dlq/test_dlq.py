@@ -1,0 +1,237 @@
+"""`hm dlq` on a real Kafka, with letters of the real sink: seen, mended, redriven and dropped."""
+
+from dataclasses import replace
+
+from hybrid_memory.dlq.choosing import by_filter
+from hybrid_memory.dlq.conditions import SINK_SOURCE
+from hybrid_memory.dlq.headers import REDRIVEN_FROM
+from hybrid_memory.dlq.letters import Filter
+from hybrid_memory.dlq.plan import Planner
+from hybrid_memory.dlq.reading import Log
+from hybrid_memory.dlq.send import Sender
+from hybrid_memory.runtime.deadletters import Failure, dead_letter
+from hybrid_memory.runtime.publisher import Publisher
+from hybrid_memory.schemas import MEMORIES, Memory, NewRecord, Record, encode_memory, partition_of
+from tests.integration.dlq.conftest import Dlq
+from tests.integration.sink.world import Running, World
+
+DEAD = "dlq.memories"
+
+
+def memory(text: str, memory_id: str = "m") -> NewRecord:
+    return encode_memory(Memory.new(user_id="ann", text=text, memory_id=memory_id))
+
+
+def poison(text: str = "I like tea", memory_id: str = "m") -> NewRecord:
+    """Valid, but for a comma too few."""
+    good = memory(text, memory_id)
+    assert good.value is not None
+    return replace(good, value=good.value.replace(b',"memory_id"', b'"memory_id"'))
+
+
+def mend_comma(dlq: Dlq) -> None:
+    dlq.editor('s/"memory_id"/,&/')
+
+
+def die(world: World, sink: Running, *records: NewRecord) -> None:
+    """Until the sink has dead-lettered these."""
+    before = len(world.read(DEAD))
+    sink.wait(world.send(*records))
+    sink.until(lambda: len(world.read(DEAD)) >= before + len(records))
+    sink.settle()
+
+
+def text_of(sink: Running, memory_id: str = "m") -> str | None:
+    shown = sink.point(memory_id).memory
+    return None if shown is None else shown.text
+
+
+def test_what_died_is_seen_mended_and_comes_to_life(world: World, dlq: Dlq) -> None:
+    with world.sink() as sink:
+        die(world, sink, poison())
+        [letter] = dlq.letters()
+        assert (letter["class"], letter["stage"], letter["key"], letter["redrives"]) == ("poison", "sink", "ann/m", 0)
+        ref = letter["ref"]
+        assert ref.startswith(world.settings.topic_prefix + DEAD)
+
+        assert "no dead letters" in dlq("list", "--class", "schema")
+        assert "no dead letters" in dlq("list", "--older-than", "1h")
+        table = dlq("list", "--stage", "sink")
+        assert ref in table
+        assert "poison" in table
+        shown = dlq("show", ref)
+        assert "I like tea" in shown
+        assert "__connect.errors.exception.message" in shown
+        assert dlq.json("show", ref)["message"] == letter["message"]
+
+        # As it is, it would die again: refused. Mended badly, too.
+        assert "mend it with --edit" in dlq("redrive", ref, "--yes", code=2)
+        dlq.editor('s/"text"/,"words"/')
+        said = dlq("redrive", ref, "--edit", "--yes", code=2)
+        assert "Nothing was done; what you wrote is in" in said
+        mend_comma(dlq)
+        assert "say --yes" in dlq("redrive", ref, "--edit", code=2)
+        assert dlq.json("redrive", ref, "--edit", "--dry-run")["done"] is False
+        assert len(world.read(MEMORIES)) == 1
+
+        assert dlq.json("redrive", ref, "--edit", "--yes")["done"] is True
+        sink.settle()
+        assert text_of(sink) == "I like tea"
+        assert dlq.letters() == []
+        assert "no dead letter stands at" in dlq("redrive", ref, "--yes", code=2)
+    [_, again] = world.read(MEMORIES)
+    assert again.header("hm-redrive-count") == "1"
+    assert again.header("hm-if-seq") == str(letter["source"]["offset"])
+    assert not any(name.startswith("__connect") for name, _ in again.headers)
+    assert again.header("ce_source") == "urn:hybrid-memory:client"
+
+
+def test_a_mend_over_a_live_memory_does_not_stand_in_the_way(world: World, dlq: Dlq) -> None:
+    with world.sink() as sink:
+        sink.wait(world.send(memory("I like coffee")))
+        die(world, sink, poison())
+        assert text_of(sink) == "I like coffee"
+        mend = world.read(MEMORIES)[-1]
+        assert mend.header("ce_source") == SINK_SOURCE
+        mend_comma(dlq)
+        [letter] = dlq.letters()
+        dlq("redrive", letter["ref"], "--edit", "--yes")
+        sink.settle()
+        assert text_of(sink) == "I like tea"
+        assert world.read(MEMORIES)[-1].header("hm-if-seq") == str(mend.offset)
+    # And so does an index that is built anew.
+    with world.sink("another") as sink:
+        sink.settle()
+        assert text_of(sink) == "I like tea"
+
+
+def test_a_newer_memory_is_not_overwritten(world: World, dlq: Dlq) -> None:
+    mend_comma(dlq)
+    with world.sink() as sink:
+        sink.wait(world.send(memory("I like coffee")))
+        die(world, sink, poison())
+        sink.wait(world.send(memory("I like water now")))
+        sink.settle()
+        [letter] = dlq.letters()
+        before = len(world.read(MEMORIES))
+        said = dlq("redrive", letter["ref"], "--edit", "--yes", code=2)
+        assert "something newer was said" in said
+        left = dlq.json("redrive", "--all", "--yes", code=1)
+        assert [one["ref"] for one in left["left"]] == [letter["ref"]]
+        assert len(world.read(MEMORIES)) == before
+        assert len(dlq.letters()) == 1
+        assert text_of(sink) == "I like water now"
+
+
+def test_what_is_said_after_the_plan_wins(world: World, dlq: Dlq) -> None:
+    """The plan knows of no news; the sink judges again when the record arrives."""
+    with world.sink() as sink:
+        die(world, sink, replace(memory("I like tea"), headers=(("ce_type", b"unknown"),)))
+        log = Log(world.settings)
+        [shelf] = by_filter(log, DEAD, Filter(), keep_values=True)
+        [letter] = shelf.chosen
+        mended = replace(letter, record=replace(letter.record, headers=letter.record.headers[1:]))
+        plan = Planner(log).plan([mended], {letter.ref: [mended]}, {})
+        assert len(plan.steps) == 1
+        sink.wait(world.send(memory("news")))
+        with Publisher(world.settings.model_copy(update={"topic_prefix": ""})) as publisher:
+            Sender(log, publisher, shelf.topic, shelf.view, shelf.ranges).redrive(plan.steps)
+        sink.settle()
+        assert text_of(sink) == "news"
+
+
+def test_a_redrive_that_was_cut_off_is_finished_and_not_done_twice(world: World, dlq: Dlq) -> None:
+    mend_comma(dlq)
+    with world.sink() as sink:
+        die(world, sink, poison())
+        [letter] = dlq.letters()
+        place = ":".join(str(part) for part in letter["source"].values())
+        mended = encode_memory(
+            Memory.new(user_id="ann", text="I like tea", memory_id="m"), if_seq=letter["source"]["offset"]
+        )
+        # As a run that was killed between append and drop leaves it.
+        sink.wait(world.send(replace(mended, headers=(*mended.headers, (REDRIVEN_FROM, place.encode())))))
+        before = len(world.read(MEMORIES))
+        [step] = dlq.json("redrive", letter["ref"], "--edit", "--yes")["redriven"]
+        assert "was appended before" in step["note"]
+        assert len(world.read(MEMORIES)) == before
+        assert dlq.letters() == []
+
+
+def test_several_of_one_memory_go_together_and_the_newest_counts(world: World, dlq: Dlq) -> None:
+    with world.sink() as sink:
+        die(world, sink, poison("first"), poison("second"))
+        first, second = dlq.letters()
+        mend_comma(dlq)
+        said = dlq("redrive", first["ref"], "--edit", "--yes", code=2)
+        assert f"{second['ref']} is a newer one of the same memory" in said
+        dlq("redrive", second["ref"], "--edit", "--yes")
+        sink.settle()
+        assert text_of(sink) == "second"
+        # The null has the same key as the first letter, which it does not mean: that one moved behind it.
+        [moved] = dlq.letters()
+        assert moved["source"] == first["source"]
+        assert moved["ref"] != first["ref"]
+        assert "something newer was said" in dlq("redrive", moved["ref"], "--edit", "--yes", code=2)
+
+
+def test_what_stood_in_the_wrong_partition_goes_to_the_right_one(world: World, dlq: Dlq) -> None:
+    right = partition_of("ann/m", world.topic(MEMORIES).partitions)
+    wrong = (right + 1) % world.topic(MEMORIES).partitions
+    with world.sink() as sink:
+        sink.wait(world.send(memory("older")))
+        die(world, sink, replace(memory("I like tea"), partition=wrong), replace(poison("x", "n"), key=b"ann/n"))
+        done = dlq.json("redrive", "--class", "policy", "--yes")
+        assert len(done["redriven"]) == 1
+        sink.settle()
+        assert text_of(sink) == "I like tea"
+        assert [letter["key"] for letter in dlq.letters()] == ["ann/n"]
+
+
+def letter_of(world: World, new: NewRecord, stage: str = "sink", redrives: int = 0) -> NewRecord:
+    """A letter as if `new` had died in the sink, appended to `memories` before so that its place is real."""
+    [position] = world.send(new)
+    record = next(
+        found
+        for found in world.read(MEMORIES)
+        if (found.partition, found.offset) == (position.partition, position.offset)
+    )
+    counted = replace(record, headers=(*record.headers, ("hm-redrive-count", str(redrives).encode())))
+    return dead_letter(counted, Failure("policy", "Rejected", "no", stage), world.settings.topic_prefix)
+
+
+def test_what_was_redriven_too_often_stays(world: World, dlq: Dlq) -> None:
+    world.send(letter_of(world, memory("I like tea"), redrives=3))
+    [letter] = dlq.letters()
+    assert letter["redrives"] == 3
+    assert "was redriven 3 times" in dlq("redrive", letter["ref"], "--yes", code=2)
+    assert "was redriven 3 times" in dlq("redrive", letter["ref"], "--edit", "--yes", code=2)
+    assert len(dlq.json("redrive", "--all", "--yes", code=1)["left"]) == 1
+    assert dlq.json("redrive", letter["ref"], "--yes", "--max-redrives", "4")["done"] is True
+    assert world.read(MEMORIES)[-1].header("hm-redrive-count") == "4"
+
+
+def test_what_the_classifier_could_not_do_is_refused(world: World, dlq: Dlq) -> None:
+    world.send(letter_of(world, memory("I like tea"), stage="classify"))
+    [letter] = dlq.letters()
+    said = dlq("redrive", letter["ref"], "--yes", code=2)
+    assert "a replay of its memory will classify it again" in said
+    assert len(dlq.letters()) == 1
+    assert len(world.read(MEMORIES)) == 1
+
+
+def test_drop(world: World, dlq: Dlq) -> None:
+    with world.sink() as sink:
+        die(world, sink, poison(memory_id="a"), poison(memory_id="b"), poison(memory_id="c"))
+    [first, *_] = dlq.letters()
+    assert "say --yes" in dlq("drop", first["ref"], "--reason", "a test", code=2)
+    assert "--reason takes" in dlq("drop", first["ref"], "--reason", " ", "--yes", code=2)
+    assert len(dlq.letters()) == 3
+    assert "1 dropped" in dlq("drop", first["ref"], "--reason", "a test", "--yes")
+    null = next(record for record in world.read(DEAD) if record.value is None)
+    assert (null.key, null.header("hm-dropped-because")) == (first["key"].encode(), "a test")
+    assert "stands a null" in dlq("show", f"{world.settings.topic_prefix}{DEAD}:{null.partition}:{null.offset}", code=2)
+    assert len(dlq.letters()) == 2
+    assert len(dlq.json("drop", "--class", "poison", "--reason", "the rest", "--yes")["dropped"]) == 2
+    assert dlq.letters() == []
+    assert "0 dropped" in dlq("drop", "--all", "--reason", "none", "--yes")
