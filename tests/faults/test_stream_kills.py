@@ -35,6 +35,7 @@ _SHORT_GROUP = {"HM_KAFKA__SESSION_TIMEOUT_MS": "1500", "HM_KAFKA__HEARTBEAT_INT
 _MANNER = Manner(batch_size=8, rate=80, fails_on="KRYPTONITE")
 _ENDS = {0, FAULT, -signal.SIGKILL, -signal.SIGTERM}
 """How a worker may end; the last where it was told to before it listened."""
+_STOP_SECONDS = 25.0
 _POISON = NewRecord(MEMORIES, b"user 1/poison", b"\xff no JSON")
 
 
@@ -83,8 +84,11 @@ class Crowd:
     broker: Broker
     alive: list[Worker] = field(default_factory=list)
     wanted: int = 1
+    began: float = field(default_factory=time.monotonic)
     done: list[str] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
+    told: dict[int, float] = field(default_factory=dict)
+    """When each was told to stop."""
     _seen: int = 0
 
     def __post_init__(self) -> None:
@@ -97,6 +101,9 @@ class Crowd:
             assert code in _ENDS, f"a worker ended with {code}: {worker.program.said[-3000:]}"
             self.ends.append(code)
             self.alive.remove(worker)
+        for worker in self.alive:
+            late = worker.port in self.told and time.monotonic() - self.told[worker.port] > _STOP_SECONDS
+            assert not late, f"a worker did not stop in {_STOP_SECONDS} s: {worker.program.said[-3000:]}"
         while len(self.alive) < self.wanted:
             self.alive.append(self.stream.start(_MANNER))
 
@@ -115,7 +122,7 @@ class Crowd:
     def strike(self) -> None:
         """One of the things that happen."""
         name = self.rng.choice(list(self._blows))
-        self.done.append(name)
+        self.done.append(f"{name} at {time.monotonic() - self.began:.0f} s")
         self._blows[name]()
 
     @property
@@ -133,7 +140,9 @@ class Crowd:
         """To one who is at work, if anybody is."""
         if self.alive:
             busy = [worker for worker in self.alive if worker.has_worked]
-            self.rng.choice(busy or self.alive).program.process.send_signal(sign)
+            chosen = self.rng.choice(busy or self.alive)
+            chosen.program.process.send_signal(sign)
+            self.told.setdefault(chosen.port, time.monotonic())
 
     def _restart_broker(self) -> None:
         self.broker.kill()

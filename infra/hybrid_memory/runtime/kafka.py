@@ -148,6 +148,7 @@ class Cluster:
     """
 
     def __init__(self, settings: Settings, timeout: float = 10.0) -> None:
+        self._settings = settings
         self._admin = _made(AdminClient, client_config(settings))
         self._timeout = timeout
         self._servers = settings.bootstrap_servers
@@ -225,7 +226,12 @@ class Cluster:
     def _offsets(self, topic: TopicInfo, spec: OffsetSpec) -> dict[int, int]:
         asked = {TopicPartition(topic.name, number): spec for number in range(topic.partitions)}
         answers = self._call(self._admin.list_offsets, asked)
-        return {tp.partition: self.result(future).offset for tp, future in answers.items()}
+        try:
+            return {tp.partition: self.result(future).offset for tp, future in answers.items()}
+        except Unavailable:
+            # Where leaders have changed, an admin client goes on asking with the epochs that it knows from before.
+            self._admin = _made(AdminClient, client_config(self._settings))
+            raise
 
     def _call(self, method: Any, argument: Any) -> Any:
         return method(argument, request_timeout=self._timeout)

@@ -8,7 +8,6 @@
 """
 
 import asyncio
-import logging
 from typing import Any
 
 import cramjam  # noqa: F401  without it aiokafka cannot read zstd: better said now than at the first record
@@ -25,8 +24,6 @@ _ROOM_SECONDS = 0.005
 class StreamConsumer(aiokafka.Consumer):
     """Commits up to the last record that was delivered, whatever gaps there are before it."""
 
-    logger = aiokafka.logger
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._delivered: dict[TP, int] = {}
@@ -39,7 +36,14 @@ class StreamConsumer(aiokafka.Consumer):
     def freeze(self) -> None:
         """Commit nothing from now on, and let go of what was not delivered, so that Faust can stop."""
         self.frozen = True
-        self._unacked_messages.clear()
+        self._clean_unacked_messages()
+
+    def _clean_unacked_messages(self) -> None:
+        # Called again and again while Faust waits for what it has handed out, to which more may come when frozen.
+        if self.frozen:
+            self._unacked_messages.clear()
+        else:
+            super()._clean_unacked_messages()
 
     async def _wait_next_records(self, timeout: float) -> Any:
         while self._buffered_partitions and not self._active_partitions and self.flow_active and not self.should_stop:
@@ -75,8 +79,6 @@ class StreamTransport(aiokafka.Transport):
 
 class StreamApp(faust.App):
     """A Faust app that reads by our consumer and writes no folders."""
-
-    logger = logging.getLogger("faust.app")
 
     @property
     def reader(self) -> StreamConsumer:

@@ -2,7 +2,8 @@
 
 import asyncio
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Coroutine
+from typing import Any
 
 from faust.exceptions import ConsumerNotStarted
 
@@ -24,8 +25,8 @@ from hybrid_memory.runtime.settings import Settings
 
 _LOOK_SECONDS = 0.1
 _DELIVERY_SECONDS = 10.0
-_COMMIT_SECONDS = 10.0
-_STOP_SECONDS = 30.0
+_COMMIT_SECONDS = 5.0
+_STOP_SECONDS = 10.0
 _REFUSED = 2
 
 
@@ -92,16 +93,18 @@ class Follower:
 async def _end(app: StreamApp, pipeline: Pipeline) -> None:
     """Finish, commit, freeze, stop; where Kafka does not answer, the end comes without it: nothing is lost by that."""
     await pipeline.close()
-    try:
-        consumer = app.reader
-        try:
-            await asyncio.wait_for(consumer.commit(), _COMMIT_SECONDS)
-        finally:
-            consumer.freeze()
-        await asyncio.wait_for(app.stop(), _STOP_SECONDS)
-    except Exception as error:
+    await _within(_COMMIT_SECONDS, app.reader.commit())
+    app.reader.freeze()
+    if not await _within(_STOP_SECONDS, app.stop()):
         refused = pipeline.refusal
-        die(str(refused or f"it could not leave its group: {error!r}"), error, _REFUSED if refused else 0)
+        die(str(refused or "it could not leave its group"), code=_REFUSED if refused else 0)
+
+
+async def _within(seconds: float, coroutine: Coroutine[Any, Any, Any]) -> bool:
+    """Whether this ended well in so many seconds. Longer it is not waited for: Faust does not heed a cancellation."""
+    task = asyncio.ensure_future(coroutine)
+    await asyncio.wait({task}, timeout=seconds)
+    return task.done() and not task.cancelled() and task.exception() is None
 
 
 def _assigned(app: StreamApp) -> Collection[int]:

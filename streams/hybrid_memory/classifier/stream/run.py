@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from hybrid_memory.classifier.choose import Choice, open_classifier, rule_classifier
 from hybrid_memory.classifier.port import Classifier
+from hybrid_memory.classifier.stream.consumer import StreamConsumer
 from hybrid_memory.classifier.stream.follow import Follower
 from hybrid_memory.classifier.stream.kafka_keys import Connection, to_connection
 from hybrid_memory.classifier.stream.own_thread import InOwnThread
@@ -119,7 +120,7 @@ def _stand_back(nice: int) -> None:
 
 def _quieten() -> None:
     """What Faust and its libraries say of every step is not for our logs."""
-    for noisy in ("faust", "mode", "asyncio"):
+    for noisy in ("faust", "mode", "asyncio", StreamConsumer.__module__):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # It calls each attempt to reach a broker that is starting or away an error; we say once that Kafka is away.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
