@@ -18,7 +18,8 @@ from hybrid_memory.index.edge_folder import lock_folder, open_shard
 from hybrid_memory.index.listing import Lister, Listing, Place, list_page
 from hybrid_memory.index.meta import identity_from_json, identity_to_json, progress_from_json, progress_to_json
 from hybrid_memory.index.payload import from_payload, to_payload
-from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
+from hybrid_memory.index.points import Point, SparseVector, StoredPoint
+from hybrid_memory.index.records import payload_of, sparse_of, stored_of
 from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
 from hybrid_memory.index.store import Hit, Identity, Progress, Query, Rejected, VectorStore
 from hybrid_memory.index.validate import check_points, check_query
@@ -73,7 +74,7 @@ class EdgeStore(VectorStore):
 
     def get(self, keys: Iterable[str]) -> dict[str, StoredPoint]:
         found = self._retrieve([point_id(key) for key in keys], with_payload=True, with_vector=True)
-        return {stored.point.key: stored for stored in map(_stored, found)}
+        return {stored.point.key: stored for stored in map(stored_of, found)}
 
     def upsert(self, points: Sequence[StoredPoint]) -> None:
         with self._writing:
@@ -112,11 +113,11 @@ class EdgeStore(VectorStore):
             with_vector=True,
         )
         found, mark = self._shard.scroll(request)
-        return [_stored(record) for record in found], None if mark is None else str(mark)
+        return [stored_of(record) for record in found], None if mark is None else str(mark)
 
     def expired(self, before: int, limit: int) -> list[Point]:
         request = edge.ScrollRequest(limit=limit, filter=schema.expired_filter(before), with_payload=True)
-        return [from_payload(_payload(record)) for record in self._shard.scroll(request)[0]]
+        return [from_payload(payload_of(record)) for record in self._shard.scroll(request)[0]]
 
     def purge(self, before: int) -> None:
         with self._writing:
@@ -158,7 +159,7 @@ class EdgeStore(VectorStore):
         same, but is evaluated anew when the write-ahead log is replayed.
         """
         ids = [stored.point.id for stored in points]
-        found = ((str(record.id), _payload(record)) for record in self._retrieve(ids, ["seq", "state"], False))
+        found = ((str(record.id), payload_of(record)) for record in self._retrieve(ids, ["seq", "state"], False))
         return {id_: payload["seq"] for id_, payload in found if not (live and payload["state"] == "deleted")}
 
     def _put(self, points: Sequence[StoredPoint]) -> None:
@@ -172,7 +173,7 @@ class EdgeStore(VectorStore):
 
     def _meta(self, id_: str) -> str | None:
         found = self._retrieve([id_], True, False)
-        return str(_payload(found[0])["meta"]) if found else None
+        return str(payload_of(found[0])["meta"]) if found else None
 
     def _write_meta(self, id_: str, text: str) -> None:
         with self._writing:
@@ -188,25 +189,6 @@ def _edge_point(stored: StoredPoint) -> edge.Point:
         return edge.Point(stored.point.id, schema.vectors_of(stored), to_payload(stored.point))
     except (TypeError, ValueError) as error:
         raise Rejected(f"{stored.point.key}: {error}") from error
-
-
-def _payload(record: edge.Record | edge.ScoredPoint) -> dict[str, Any]:
-    assert record.payload is not None
-    return record.payload
-
-
-def _stored(record: edge.Record) -> StoredPoint:
-    point = from_payload(_payload(record))
-    if not point.live:
-        return StoredPoint(point, None)
-    named: Any = record.vector
-    sparse = named["bm25"]
-    vectors = Vectors(
-        text=tuple(named["text"]),
-        classifiers=tuple(tuple(vector) for vector in named.get("classifiers", ())),
-        bm25=SparseVector(tuple(sparse.indices), tuple(sparse.values)),
-    )
-    return StoredPoint(point, vectors)
 
 
 class _EdgeRanker(Ranker):
@@ -225,7 +207,7 @@ class _EdgeRanker(Ranker):
 
     def points(self, ids: Collection[str]) -> Mapping[str, Point]:
         found = self._shard.retrieve(list(ids), True, False)
-        return {str(record.id): from_payload(_payload(record)) for record in found}
+        return {str(record.id): from_payload(payload_of(record)) for record in found}
 
 
 class _EdgeLister(Lister):
@@ -242,10 +224,8 @@ class _EdgeLister(Lister):
         return [point for point in found if point.id != after][:limit]
 
     def _points(self, request: edge.ScrollRequest) -> list[Point]:
-        return [from_payload(_payload(record)) for record in self._shard.scroll(request)[0]]
+        return [from_payload(payload_of(record)) for record in self._shard.scroll(request)[0]]
 
 
 def _words(vector: Any) -> SparseVector | None:
-    if not vector:
-        return None
-    return SparseVector(tuple(vector["bm25"].indices), tuple(vector["bm25"].values))
+    return sparse_of(vector["bm25"]) if vector else None

@@ -16,7 +16,8 @@ from hybrid_memory.index import server_schema as schema
 from hybrid_memory.index.listing import Lister, Listing, Place, list_page
 from hybrid_memory.index.meta import identity_from_json
 from hybrid_memory.index.payload import from_payload
-from hybrid_memory.index.points import Point, SparseVector, StoredPoint, Vectors
+from hybrid_memory.index.points import Point, SparseVector, StoredPoint
+from hybrid_memory.index.records import payload_of, sparse_of, stored_of
 from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
 from hybrid_memory.index.server_errors import Wrong, address_of, rejected, translated
 from hybrid_memory.index.server_open import check_version, connect, ensure_collection
@@ -75,7 +76,7 @@ class ServerStore(VectorStore):
 
     def identity(self) -> Identity | None:
         found = self._retrieve([meta.IDENTITY_ID], with_vectors=False)
-        identity = identity_from_json(_payload(found[0])["identity"]) if found else None
+        identity = identity_from_json(payload_of(found[0])["identity"]) if found else None
         self._index_id = identity.index_id if identity else None
         return identity
 
@@ -92,7 +93,7 @@ class ServerStore(VectorStore):
                 )
             found += page
             if mark is None:
-                return meta.progress_of(index_id, map(_payload, found))
+                return meta.progress_of(index_id, map(payload_of, found))
 
     def advance(self, progress: Progress) -> None:
         points = meta.progress_points(self._index(), progress)
@@ -102,7 +103,7 @@ class ServerStore(VectorStore):
 
     def get(self, keys: Iterable[str]) -> dict[str, StoredPoint]:
         found = self._retrieve([point_id(key) for key in keys], with_vectors=True)
-        return {stored.point.key: stored for stored in map(_stored, found)}
+        return {stored.point.key: stored for stored in map(stored_of, found)}
 
     def upsert(self, points: Sequence[StoredPoint]) -> None:
         for chunk in self._checked(points):
@@ -131,7 +132,7 @@ class ServerStore(VectorStore):
 
     def points(self, ids: Iterable[str]) -> dict[str, Point]:
         """These points by id."""
-        return {str(one.id): from_payload(_payload(one)) for one in self._retrieve(list(ids), with_vectors=False)}
+        return {str(one.id): from_payload(payload_of(one)) for one in self._retrieve(list(ids), with_vectors=False)}
 
     def page(self, listing: Listing) -> tuple[list[Point], Place | None]:
         return list_page(_ServerLister(self, listing), listing)
@@ -140,7 +141,7 @@ class ServerStore(VectorStore):
         """The points that a scroll finds."""
         with self._asking() as client:
             found, _ = client.scroll(self._collection, with_payload=True, **request)
-        return [from_payload(_payload(record)) for record in found]
+        return [from_payload(payload_of(record)) for record in found]
 
     def users(self) -> dict[str, int]:
         most = max(1, self.count())
@@ -157,12 +158,12 @@ class ServerStore(VectorStore):
             found, mark = client.scroll(
                 self._collection, schema.MEMORIES, limit=limit, offset=after, with_payload=True, with_vectors=True
             )
-        return [_stored(record) for record in found], None if mark is None else str(mark)
+        return [stored_of(record) for record in found], None if mark is None else str(mark)
 
     def expired(self, before: int, limit: int) -> list[Point]:
         with self._asking() as client:
             found, _ = client.scroll(self._collection, schema.expired_filter(before), limit=limit, with_payload=True)
-        return [from_payload(_payload(record)) for record in found]
+        return [from_payload(payload_of(record)) for record in found]
 
     def purge(self, before: int) -> None:
         old = models.FilterSelector(filter=schema.tombstone_filter(before))
@@ -234,25 +235,6 @@ def _settled(result: models.UpdateResult) -> None:
         raise Unavailable(f"the Qdrant server has not finished a write ({result.status})")
 
 
-def _payload(record: models.Record | models.ScoredPoint) -> dict[str, Any]:
-    assert record.payload is not None
-    return record.payload
-
-
-def _stored(record: models.Record) -> StoredPoint:
-    point = from_payload(_payload(record))
-    if not point.live:
-        return StoredPoint(point, None)
-    named: Any = record.vector
-    sparse = named["bm25"]
-    vectors = Vectors(
-        text=tuple(named["text"]),
-        classifiers=tuple(tuple(vector) for vector in named.get("classifiers", ())),
-        bm25=SparseVector(tuple(sparse.indices), tuple(sparse.values)),
-    )
-    return StoredPoint(point, vectors)
-
-
 class _ServerRanker(Ranker):
     """One search, put to a server."""
 
@@ -284,6 +266,4 @@ class _ServerLister(Lister):
 
 
 def _words(vector: Any) -> SparseVector | None:
-    if not vector:
-        return None
-    return SparseVector(tuple(vector["bm25"].indices), tuple(vector["bm25"].values))
+    return sparse_of(vector["bm25"]) if vector else None
