@@ -69,7 +69,7 @@ def redrive(settings: Settings, choice: Choice, options: Redrive) -> int:
     if choice.refs:
         _refuse(whole, file)
     if options.dry_run or not whole.steps:
-        print_plan(whole, options.as_json, done=False)
+        print_plan(whole, options.as_json, done=not options.dry_run)
         return 1 if whole.left else 0
     count = sum(len(step.drops) for step in whole.steps)
     _confirm(f"append {len(whole.steps):,} again and drop {count:,} dead letters", options.yes)

@@ -137,17 +137,16 @@ def print_letter(letter: Letter, now: datetime, as_json: bool) -> None:
     _row(facts, "failed", f"{letter.failed_at.isoformat(timespec='seconds')}, {age(now - letter.failed_at)} ago")
     _row(facts, "redriven", f"{why.redrives} times")
     console.print(facts)
+    if why.stack:
+        _section(console, "stack", why.stack)
+    console.print()
     headers = _table("header", "value")
     for name, value in record.headers:
-        if value != why.stack.encode() or not value:
+        if not name.endswith("stacktrace"):
             _row(headers, name, value)
-    for title, body in (("stack", why.stack), ("value", laid_out(record.value or b""))):
-        if title == "value":
-            console.print()
-            console.print(headers)
-        if body or title == "value":
-            console.print(f"\n{title}", style="bold")
-            console.print(Text(printable(body) if record.value is not None or body else "none: it says deleted"))
+    console.print(headers)
+    said = "none: it is a deletion" if record.value is None else printable(laid_out(record.value))
+    _section(console, "value", said)
 
 
 def print_plan(plan: Plan, as_json: bool, done: bool) -> None:
@@ -179,12 +178,17 @@ def print_plan(plan: Plan, as_json: bool, done: bool) -> None:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "letter")
     return table
 
 
 def _row(table: Table, *cells: bytes | str | None) -> None:
     table.add_row(*(Text(printable(cell)) for cell in cells))
+
+
+def _section(console: Console, title: str, body: str) -> None:
+    console.print(f"\n{title}", style="bold")
+    console.print(Text(printable(body).rstrip("\n")), soft_wrap=True)
 
 
 def _text(data: bytes | None) -> str | None:

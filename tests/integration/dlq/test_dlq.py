@@ -1,6 +1,10 @@
 """`hm dlq` on a real Kafka, with letters of the real sink: seen, mended, redriven and dropped."""
 
+import os
+import pty
+import subprocess
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from hybrid_memory.dlq.choosing import by_filter
 from hybrid_memory.dlq.conditions import SINK_SOURCE
@@ -11,7 +15,18 @@ from hybrid_memory.dlq.reading import Log
 from hybrid_memory.dlq.send import Sender
 from hybrid_memory.runtime.deadletters import Failure, dead_letter
 from hybrid_memory.runtime.publisher import Publisher
-from hybrid_memory.schemas import MEMORIES, Memory, NewRecord, Record, encode_memory, partition_of
+from hybrid_memory.schemas import (
+    CLASSIFIED,
+    MEMORIES,
+    MachineProvenance,
+    Memory,
+    MemoryClassified,
+    NewRecord,
+    encode_fact,
+    encode_memory,
+    partition_of,
+)
+from tests.e2e.programs import hm
 from tests.integration.dlq.conftest import Dlq
 from tests.integration.sink.world import Running, World
 
@@ -173,6 +188,59 @@ def test_several_of_one_memory_go_together_and_the_newest_counts(world: World, d
         assert moved["source"] == first["source"]
         assert moved["ref"] != first["ref"]
         assert "something newer was said" in dlq("redrive", moved["ref"], "--edit", "--yes", code=2)
+
+
+def test_what_dies_again_before_its_letter_is_dropped_is_not_dropped_with_it(world: World, dlq: Dlq) -> None:
+    with world.sink() as sink:
+        die(world, sink, poison())
+        log = Log(world.settings)
+        [shelf] = by_filter(log, DEAD, Filter(), keep_values=True)
+        # What a redrive appends; the sink is faster than the null.
+        die(world, sink, replace(poison(), headers=(*poison().headers, ("hm-redrive-count", b"1"))))
+        with Publisher(world.settings.model_copy(update={"topic_prefix": ""})) as publisher:
+            Sender(log, publisher, shelf.topic, shelf.view, shelf.ranges).drop(shelf.chosen, "redriven")
+    [letter] = dlq.letters()
+    assert letter["redrives"] == 1
+    *_, null, copy = world.read(DEAD)
+    assert (null.value, null.key, copy.key) == (None, b"ann/m", b"ann/m")  # compaction keeps the copy
+    assert letter["ref"] == f"{copy.topic}:{copy.partition}:{copy.offset}"
+
+
+def test_a_fact_goes_back_to_its_own_partition_and_one_of_another_log_stays(world: World, dlq: Dlq) -> None:
+    prefix, partitions = world.settings.topic_prefix, world.topic(CLASSIFIED).partitions
+    [at] = world.send(memory("I like tea"))
+    wrong = (at.partition + 1) % partitions
+    known = Memory.new(user_id="ann", text="I like tea", memory_id="m")
+    provenance = MachineProvenance(source="llm", model="test", generation=1, at=datetime.now(UTC))
+    fact = MemoryClassified(
+        memory=known, seq=at.offset, generation=1, classifiers=("drinks",), provenance=provenance, origin=at
+    )
+    foreign = fact.model_copy(update={"origin": at.model_copy(update={"topic_id": "x" * 22})})
+    with world.sink() as sink:
+        for event in (fact, foreign):
+            world.send(replace(encode_fact(event, partitions), partition=wrong))
+        sink.until(lambda: len(world.read(f"dlq.{CLASSIFIED}")) == 2)
+        done = dlq.json("redrive", "--all", "--topic", f"{prefix}dlq.{CLASSIFIED}", "--yes", code=1)
+        assert (len(done["redriven"]), len(done["left"])) == (1, 1)
+        assert "its origin is the topic with id xxx" in done["left"][0]["why"]
+        sink.settle()
+        assert sink.point("m").classifiers == ("drinks",)
+
+
+def test_on_a_terminal_it_asks(world: World, dlq: Dlq) -> None:
+    with world.sink() as sink:
+        die(world, sink, poison())
+    for answer, left in ((b"n\n", 1), (b"y\n", 0)):
+        ours, theirs = pty.openpty()
+        command = hm("dlq", "drop", "--all", "--reason", "asked")
+        process = subprocess.Popen(command, env=dlq.env, stdin=theirs, stderr=subprocess.PIPE, text=True)
+        os.write(ours, answer)
+        _, said = process.communicate(timeout=60)
+        os.close(ours)
+        os.close(theirs)
+        assert "drop 1 dead letters for good?" in said
+        assert process.returncode == (2 if left else 0), said
+        assert len(dlq.letters()) == left
 
 
 def test_what_stood_in_the_wrong_partition_goes_to_the_right_one(world: World, dlq: Dlq) -> None:

@@ -12,8 +12,6 @@ from hybrid_memory.runtime.deadletters import Failure, dead_letter
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.schemas import ErrorClass, Record
 
-NOW = datetime.now(UTC)
-
 
 def letter(offset: int, key: bytes = b"k", error_class: ErrorClass = "poison", stood: int | None = None) -> Record:
     source = Record("memories", 0, offset if stood is None else stood, 5, key, b"{", ())
@@ -93,13 +91,14 @@ def test_the_newest_of_a_key_is_the_one_that_stood_last() -> None:
 
 def test_filters() -> None:
     found = Letter(letter(1), next(view_of(letter(1)).letters()).why)
-    assert Filter()(found, NOW)
-    assert Filter("poison", "sink", timedelta())(found, NOW + timedelta(seconds=5))
-    assert Filter("DecodeError")(found, NOW)
-    assert not Filter("schema")(found, NOW)
-    assert not Filter(stage="classify")(found, NOW)
-    assert not Filter(older_than=timedelta(hours=1))(found, NOW)
-    assert Filter(older_than=timedelta(hours=1))(found, NOW + timedelta(hours=2))
+    now = datetime.now(UTC)
+    assert Filter()(found, now)
+    assert Filter("poison", "sink", timedelta())(found, now + timedelta(seconds=5))
+    assert Filter("DecodeError")(found, now)
+    assert not Filter("schema")(found, now)
+    assert not Filter(stage="classify")(found, now)
+    assert not Filter(older_than=timedelta(hours=1))(found, now)
+    assert Filter(older_than=timedelta(hours=1))(found, now + timedelta(hours=2))
 
 
 def test_references_and_ages() -> None:
