@@ -69,10 +69,13 @@ def redrive(settings: Settings, choice: Choice, options: Redrive) -> int:
     if choice.refs:
         _refuse(whole, file)
     if options.dry_run or not whole.steps:
+        if file is not None:
+            file.unlink()
         print_plan(whole, options.as_json, done=not options.dry_run)
         return 1 if whole.left else 0
     count = sum(len(step.drops) for step in whole.steps)
-    _confirm(f"append {len(whole.steps):,} again and drop {count:,} dead letters", options.yes)
+    kept = f"; what you wrote is in {file}" if file else ""
+    _confirm(f"append {len(whole.steps):,} again and drop {count:,} dead letters", options.yes, kept)
     with _publisher(settings) as publisher:
         for shelf, plan in zip(shelves, plans, strict=True):
             Sender(log, publisher, shelf.topic, shelf.view, shelf.ranges).redrive(plan.steps, options.rate)
@@ -124,13 +127,13 @@ def _refuse(plan: Plan, file: Path | None) -> None:
         raise Refusal(f"{error}; what you wrote is in {file}" if file else str(error)) from None
 
 
-def _confirm(what: str, yes: bool) -> None:
+def _confirm(what: str, yes: bool, kept: str = "") -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Refusal(f"this would {what}; say --yes, since there is no terminal to ask on")
+        raise Refusal(f"this would {what}; say --yes, since there is no terminal to ask on{kept}")
     if not typer.confirm(f"{what}?", err=True):
-        raise Refusal("nothing was done")
+        raise Refusal(f"nothing was done{kept}")
 
 
 def _publisher(settings: Settings) -> Publisher:

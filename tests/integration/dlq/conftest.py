@@ -30,6 +30,7 @@ class Dlq:
             HM_KAFKA__BOOTSTRAP_SERVERS=world.settings.bootstrap_servers,
             HM_TOPIC_PREFIX=world.settings.topic_prefix,
             COLUMNS="200",
+            TMPDIR=str(world.folder),
         )
         self.folder = world.folder
 
