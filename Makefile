@@ -7,6 +7,9 @@ PORT ?= 8765
 KILLS ?= 200
 # Tests and benchmarks need no model hub and must not ask one.
 test faults bench demo: export HF_HUB_OFFLINE = 1
+# Workers share the cores: threads that wait must not spin.
+test faults: export OMP_WAIT_POLICY = PASSIVE
+test faults: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup up demo test lint format faults bench lock schemas clean
