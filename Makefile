@@ -6,13 +6,13 @@ READY := $(VENV)/.ready
 PORT ?= 8765
 KILLS ?= 200
 # Tests and benchmarks need no model hub and must not ask one.
-test faults bench demo: export HF_HUB_OFFLINE = 1
+test slow faults bench demo: export HF_HUB_OFFLINE = 1
 # Workers share the cores: threads that wait must not spin.
-test faults: export OMP_WAIT_POLICY = PASSIVE
-test faults: export OMP_NUM_THREADS = 1
+test slow faults: export OMP_WAIT_POLICY = PASSIVE
+test slow faults: export OMP_NUM_THREADS = 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up demo test lint format faults bench lock schemas clean
+.PHONY: help setup up demo test slow lint format faults bench lock schemas clean
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -37,7 +37,11 @@ demo: $(READY) ## Show what it does, in under a minute
 
 test: $(READY) ## Run the tests, on a real Kafka and a real Qdrant Edge
 	@$(BIN)/hm broker install
-	@$(BIN)/pytest -q --numprocesses auto --dist loadfile --durations=15
+	@$(BIN)/pytest -q -m 'not slow' --numprocesses 3 --dist loadfile --durations=25
+
+slow: $(READY) ## Run the tests that take too long for every change
+	@$(BIN)/hm broker install
+	@$(BIN)/pytest -q -m slow --durations=10
 
 lint: $(READY) ## Style, types, floors, generated files
 	@$(BIN)/ruff check .

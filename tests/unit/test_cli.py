@@ -1,8 +1,8 @@
 """The `hm` program: what it lists, loads and says."""
 
+import resource
 import subprocess
 import sys
-import time
 from importlib.metadata import EntryPoint, entry_points
 
 import pytest
@@ -44,11 +44,13 @@ def test_help_imports_no_component() -> None:
 
 def test_help_takes_less_than_half_a_second() -> None:
     def seconds() -> float:
-        began = time.perf_counter()
+        """Of its own processor time: other tests run beside."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(
             [sys.executable, "-m", "hybrid_memory.cli", "--help"], capture_output=True, timeout=60, check=True
         )
-        return time.perf_counter() - began
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     assert min(seconds() for _ in range(5)) < 0.5
 

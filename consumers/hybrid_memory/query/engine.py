@@ -12,7 +12,6 @@ from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.gathered import GatheredEmbedder
 from hybrid_memory.index.labelling import open_fast_classifier
 from hybrid_memory.index.reset import index_folder
-from hybrid_memory.index.server_wait import open_when_there
 from hybrid_memory.index.store import VectorStore
 from hybrid_memory.index.timed import TimedEmbedder
 from hybrid_memory.query.searching import Searcher
@@ -107,6 +106,8 @@ class Engine:
     def _open(self, dimensions: int) -> VectorStore | None:
         """The index, or None when we are stopped before the server has one."""
         if self._settings.qdrant.url is not None:
+            from hybrid_memory.index.server_wait import open_when_there  # its client takes seconds to import
+
             return open_when_there(self._settings.qdrant, dimensions, False, self._stop, self._say)
         from hybrid_memory.index.edge import EdgeStore
 

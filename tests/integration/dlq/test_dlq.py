@@ -6,6 +6,8 @@ import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from hybrid_memory.dlq.choosing import by_filter
 from hybrid_memory.dlq.conditions import SINK_SOURCE
 from hybrid_memory.dlq.headers import REDRIVEN_FROM
@@ -138,6 +140,7 @@ def test_a_newer_memory_is_not_overwritten(world: World, dlq: Dlq) -> None:
         assert text_of(sink) == "I like water now"
 
 
+@pytest.mark.slow
 def test_what_is_said_after_the_plan_wins(world: World, dlq: Dlq) -> None:
     """The plan knows of no news; the sink judges again when the record arrives."""
     with world.sink() as sink:
@@ -155,6 +158,7 @@ def test_what_is_said_after_the_plan_wins(world: World, dlq: Dlq) -> None:
         assert text_of(sink) == "news"
 
 
+@pytest.mark.slow
 def test_a_redrive_that_was_cut_off_is_finished_and_not_done_twice(world: World, dlq: Dlq) -> None:
     mend_comma(dlq)
     with world.sink() as sink:
@@ -173,6 +177,7 @@ def test_a_redrive_that_was_cut_off_is_finished_and_not_done_twice(world: World,
         assert dlq.letters() == []
 
 
+@pytest.mark.slow
 def test_several_of_one_memory_go_together_and_the_newest_counts(world: World, dlq: Dlq) -> None:
     with world.sink() as sink:
         die(world, sink, poison("first"), poison("second"))
@@ -190,6 +195,7 @@ def test_several_of_one_memory_go_together_and_the_newest_counts(world: World, d
         assert "something newer was said" in dlq("redrive", moved["ref"], "--edit", "--yes", code=2)
 
 
+@pytest.mark.slow
 def test_what_dies_again_before_its_letter_is_dropped_is_not_dropped_with_it(world: World, dlq: Dlq) -> None:
     with world.sink() as sink:
         die(world, sink, poison())
@@ -206,6 +212,7 @@ def test_what_dies_again_before_its_letter_is_dropped_is_not_dropped_with_it(wor
     assert letter["ref"] == f"{copy.topic}:{copy.partition}:{copy.offset}"
 
 
+@pytest.mark.slow
 def test_a_fact_goes_back_to_its_own_partition_and_one_of_another_log_stays(world: World, dlq: Dlq) -> None:
     prefix, partitions = world.settings.topic_prefix, world.topic(CLASSIFIED).partitions
     [at] = world.send(memory("I like tea"))
@@ -227,6 +234,7 @@ def test_a_fact_goes_back_to_its_own_partition_and_one_of_another_log_stays(worl
         assert sink.point("m").classifiers == ("drinks",)
 
 
+@pytest.mark.slow
 def test_on_a_terminal_it_asks(world: World, dlq: Dlq) -> None:
     with world.sink() as sink:
         die(world, sink, poison())
@@ -243,6 +251,7 @@ def test_on_a_terminal_it_asks(world: World, dlq: Dlq) -> None:
         assert len(dlq.letters()) == left
 
 
+@pytest.mark.slow
 def test_what_stood_in_the_wrong_partition_goes_to_the_right_one(world: World, dlq: Dlq) -> None:
     right = partition_of("ann/m", world.topic(MEMORIES).partitions)
     wrong = (right + 1) % world.topic(MEMORIES).partitions
