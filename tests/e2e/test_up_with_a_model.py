@@ -25,6 +25,7 @@ def env(kafka_cache: Path) -> dict[str, str]:
 
 @pytest.mark.model
 @pytest.mark.timeout(240)
+@pytest.mark.slow
 def test_a_memory_is_upgraded_in_place_and_the_stream_may_die(
     env: dict[str, str], folder: Path, tmp_path: Path
 ) -> None:

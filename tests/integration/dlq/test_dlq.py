@@ -297,6 +297,7 @@ def test_what_the_classifier_could_not_do_is_refused(world: World, dlq: Dlq) -> 
     assert len(world.read(MEMORIES)) == 1
 
 
+@pytest.mark.slow
 def test_drop(world: World, dlq: Dlq) -> None:
     with world.sink() as sink:
         die(world, sink, poison(memory_id="a"), poison(memory_id="b"), poison(memory_id="c"))

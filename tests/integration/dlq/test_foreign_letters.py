@@ -10,6 +10,8 @@ from hybrid_memory.schemas import Headers, NewRecord
 from tests.integration.dlq.conftest import Dlq
 from tests.integration.sink.world import World
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def make(world: World) -> Callable[[str], str]:

@@ -4,6 +4,8 @@ import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from hybrid_memory.schemas import MEMORIES, Memory, MemoryDeleted, NewRecord, encode_memory, partition_of
 from tests.e2e.programs import until
 from tests.integration.stream.world import StreamWorld, texts
@@ -90,6 +92,7 @@ def test_while_the_classifier_is_away_it_waits_and_can_be_stopped(stream: Stream
     assert worker.end(signal.SIGINT) == 0
 
 
+@pytest.mark.slow
 def test_the_brake_ends_it_before_anything_of_the_batch_is_sent(stream: StreamWorld) -> None:
     stream.add(texts(32))
     stream.start(Manner(batch_size=8))
@@ -120,6 +123,7 @@ def test_an_unforeseen_fault_ends_it_at_once_and_nothing_is_taken_for_done(strea
     assert stream.facts() == {}
 
 
+@pytest.mark.slow
 def test_a_batch_that_never_ends_is_ended_by_the_watchdog(stream: StreamWorld) -> None:
     stream.add([*texts(5), "a text on which it will HANG"])
     worker = stream.start(Manner(hangs_on="HANG"), HM_STREAM__STUCK_SECONDS="1")
