@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from hybrid_memory.classifier import Rules, Taxonomy, TaxonomyError
+from hybrid_memory.classifier import Rules, Taxonomy
 from hybrid_memory.classifier.choose import taxonomy_of
 from hybrid_memory.classifier.fast import FastClassifier
 from hybrid_memory.classifier.prototypes import Prototypes
 from hybrid_memory.index.embedder import Embedder, Matrix
-from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings
 
 
@@ -24,19 +23,12 @@ def open_fast_classifier(settings: Settings, embedder: Embedder) -> FastClassifi
     Raises:
         Refusal: the taxonomy cannot be used.
     """
-    return fast_classifier(_taxonomy(settings), embedder, settings.data_dir / "prototypes")
+    return fast_classifier(taxonomy_of(settings), embedder, settings.data_dir / "prototypes")
 
 
 def open_rules(settings: Settings) -> Rules:
     """Its key words alone. Raises as `open_fast_classifier`."""
-    return Rules(_taxonomy(settings))
-
-
-def _taxonomy(settings: Settings) -> Taxonomy:
-    try:
-        return taxonomy_of(settings)
-    except TaxonomyError as error:
-        raise Refusal(str(error)) from None
+    return Rules(taxonomy_of(settings))
 
 
 def fast_classifier(taxonomy: Taxonomy, embedder: Embedder, kept: Path | None = None) -> FastClassifier:

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid_memory.classifier import Taxonomy, TaxonomyError, default_taxonomy, load_taxonomy
+from hybrid_memory.classifier import Taxonomy
+from hybrid_memory.classifier.choose import taxonomy_at
 from hybrid_memory.classifier.review import Fault, review_meaning, review_words
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
@@ -27,22 +28,10 @@ class Verdict:
         return {"ok": not self.faults, **asdict(self)}
 
 
-def load(file: Path | None) -> Taxonomy:
-    """The taxonomy of this file, or the shipped one.
-
-    Raises:
-        Refusal: it cannot be used.
-    """
-    try:
-        return default_taxonomy() if file is None else load_taxonomy(file)
-    except TaxonomyError as error:
-        raise Refusal(str(error)) from None
-
-
 def check(file: Path | None, settings: Settings) -> Verdict:
     """Everything that is wrong with this file. One that is no taxonomy has the one fault that says so."""
     try:
-        taxonomy = load(file)
+        taxonomy = taxonomy_at(file)
     except Refusal as error:
         return Verdict(None, 0, 0, [Fault("unreadable", (), str(error))])
     examples = sum(len(label.examples) for label in taxonomy.labels)

@@ -54,12 +54,12 @@ def evaluate(
     import json
     from dataclasses import asdict
 
+    from hybrid_memory.classifier.choose import taxonomy_at
     from hybrid_memory.index.embedders import make_embedder
-    from hybrid_memory.index.taxonomy_check import load
     from hybrid_memory.index.taxonomy_measure import measure, read_map, read_texts
     from hybrid_memory.runtime.settings import load_settings
 
-    labels = load(taxonomy)
+    labels = taxonomy_at(taxonomy)
     texts = read_texts(file)
     scores = measure(labels, texts, read_map(map_file, texts.values(), labels), make_embedder(load_settings()))
     if as_json:

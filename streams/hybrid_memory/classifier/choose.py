@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Literal
 
 from hybrid_memory.classifier.port import Classifier
@@ -62,7 +63,7 @@ def _open(choice: Choice, settings: Settings) -> Classifier:
         return open_service(settings)
     from hybrid_memory.classifier.qwen.classifier import open_qwen
 
-    return open_qwen(settings.classifier, _taxonomy(settings))
+    return open_qwen(settings.classifier, taxonomy_of(settings))
 
 
 def _model(wanted: ClassifierSettings) -> tuple[bool, str]:
@@ -76,19 +77,23 @@ def _model(wanted: ClassifierSettings) -> tuple[bool, str]:
     return (False, missing(wanted, place)) if place.kind == "nowhere" else (True, place.why)
 
 
-def _taxonomy(settings: Settings) -> Taxonomy:
+def taxonomy_of(settings: Settings) -> Taxonomy:
+    """The taxonomy that these settings name. Raises as `taxonomy_at`."""
+    return taxonomy_at(settings.classifier.taxonomy)
+
+
+def taxonomy_at(path: Path | None) -> Taxonomy:
+    """The taxonomy of this file, or the shipped one.
+
+    Raises:
+        Refusal: it cannot be used.
+    """
     try:
-        return taxonomy_of(settings)
+        return default_taxonomy() if path is None else load_taxonomy(path)
     except TaxonomyError as error:
         raise Refusal(str(error)) from None
 
 
-def taxonomy_of(settings: Settings) -> Taxonomy:
-    """The taxonomy that these settings name."""
-    path = settings.classifier.taxonomy
-    return default_taxonomy() if path is None else load_taxonomy(path)
-
-
 def rule_classifier(settings: Settings) -> RuleClassifier:
     """The rules of that taxonomy."""
-    return RuleClassifier(default_rules() if settings.classifier.taxonomy is None else Rules(_taxonomy(settings)))
+    return RuleClassifier(default_rules() if settings.classifier.taxonomy is None else Rules(taxonomy_of(settings)))

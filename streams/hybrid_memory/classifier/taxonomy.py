@@ -8,13 +8,16 @@ from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from hybrid_memory.classifier.checked_file import UnusableFileError, check_file, read_file
 from hybrid_memory.classifier.words import words
 
 _DEFAULT = "taxonomy.v2.yaml"
 
 
-class TaxonomyError(ValueError):
+class TaxonomyError(UnusableFileError):
     """A taxonomy file cannot be used; the message says which file, which label and what is wrong."""
+
+    kind = "taxonomy"
 
 
 def _has_a_word(keyword: str) -> str:
@@ -86,12 +89,7 @@ def load_taxonomy(path: Path) -> Taxonomy:
     Raises:
         TaxonomyError: it cannot be read, is not YAML, or is not a taxonomy.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise TaxonomyError(f"taxonomy {path} cannot be read: {reason}") from error
-    return _parse(text, str(path))
+    return _parse(read_file(path, TaxonomyError), str(path))
 
 
 @cache
@@ -102,19 +100,7 @@ def default_taxonomy() -> Taxonomy:
 
 
 def _parse(text: str, file: str) -> Taxonomy:
-    import yaml
-
-    try:
-        data = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
-        raise TaxonomyError(f"taxonomy {file} is not YAML: {reason}") from error
-    if not isinstance(data, dict):
-        raise TaxonomyError(f"taxonomy {file} must be a mapping with 'version' and 'labels'")
-    try:
-        return Taxonomy.model_validate(data)
-    except ValidationError as error:
-        raise TaxonomyError(f"taxonomy {file}: {_describe(error, data)}") from error
+    return check_file(text, file, Taxonomy, "'version' and 'labels'", _describe, TaxonomyError)
 
 
 def _describe(error: ValidationError, data: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from hybrid_memory.classifier.qwen.hardware import find_hardware
 from hybrid_memory.classifier.qwen.labels import clean, says_none
 from hybrid_memory.classifier.qwen.model import load_model
 from hybrid_memory.classifier.qwen.picking import FreePicker, Picker
-from hybrid_memory.classifier.qwen.prompt import Prompt, PromptError, conversation, default_prompt, load_prompt
+from hybrid_memory.classifier.qwen.prompt import Prompt, conversation, prompt_of
 from hybrid_memory.classifier.qwen.tokens import Tokens
 from hybrid_memory.classifier.qwen.trie import Trie
 from hybrid_memory.classifier.qwen.weights import fetch_weights
@@ -119,7 +119,7 @@ def open_qwen(settings: ClassifierSettings, taxonomy: Taxonomy) -> QwenClassifie
     Raises:
         Refusal: weights, prompt, taxonomy or device cannot be used; the sentence says what to do.
     """
-    prompt = _prompt(settings)
+    prompt = prompt_of(settings)
     hardware = find_hardware(settings)
     weights = fetch_weights(settings)
     model, tokenizer = load_model(weights.folder, hardware)
@@ -138,10 +138,3 @@ def open_qwen(settings: ClassifierSettings, taxonomy: Taxonomy) -> QwenClassifie
         raise Refusal(f"the model {weights.name} cannot be used: {error}") from None
     made.classify(["Likes tea"])
     return made
-
-
-def _prompt(settings: ClassifierSettings) -> Prompt:
-    try:
-        return default_prompt() if settings.prompt is None else load_prompt(settings.prompt)
-    except PromptError as error:
-        raise Refusal(str(error)) from None

@@ -8,8 +8,11 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
+from hybrid_memory.classifier.checked_file import UnusableFileError, check_file, read_file
 from hybrid_memory.classifier.qwen.labels import NONE, clean
 from hybrid_memory.classifier.taxonomy import Taxonomy
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import ClassifierSettings
 
 _DEFAULT = "prompt.v1.yaml"
 _LABELS = "{labels}"
@@ -18,8 +21,10 @@ Message = dict[str, str]
 """A turn of the conversation: its `role` and `content`."""
 
 
-class PromptError(ValueError):
+class PromptError(UnusableFileError):
     """A prompt file cannot be used; the message says which file, where in it and what is wrong."""
+
+    kind = "prompt"
 
 
 _Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=8192)]
@@ -82,12 +87,19 @@ def load_prompt(path: Path) -> Prompt:
     Raises:
         PromptError: it cannot be read, is not YAML, or is not a prompt.
     """
+    return _parse(read_file(path, PromptError), str(path))
+
+
+def prompt_of(settings: ClassifierSettings) -> Prompt:
+    """The prompt that these settings name.
+
+    Raises:
+        Refusal: it cannot be used.
+    """
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise PromptError(f"prompt {path} cannot be read: {reason}") from error
-    return _parse(text, str(path))
+        return default_prompt() if settings.prompt is None else load_prompt(settings.prompt)
+    except PromptError as error:
+        raise Refusal(str(error)) from None
 
 
 @cache
@@ -112,21 +124,10 @@ def _shown(part: Part, taxonomy: Taxonomy | None) -> Iterator[Message]:
 
 
 def _parse(text: str, file: str) -> Prompt:
-    import yaml
-
-    try:
-        data: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise PromptError(f"prompt {file} is not YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(data, dict):
-        raise PromptError(f"prompt {file} must be a mapping with 'version', 'open' and 'taxonomy'")
-    try:
-        return Prompt.model_validate(data)
-    except ValidationError as error:
-        raise PromptError(f"prompt {file}: {_describe(error)}") from error
+    return check_file(text, file, Prompt, "'version', 'open' and 'taxonomy'", _describe, PromptError)
 
 
-def _describe(error: ValidationError) -> str:
+def _describe(error: ValidationError, _: dict[str, Any]) -> str:
     faults = error.errors(include_input=False, include_url=False)
     return "; ".join(
         ": ".join([*(str(step) for step in fault["loc"]), fault["msg"].removeprefix("Value error, ")])

@@ -9,11 +9,11 @@ import httpx
 
 from hybrid_memory.classifier.choose import taxonomy_of
 from hybrid_memory.classifier.port import Answer, Classifier, Maker
-from hybrid_memory.classifier.qwen.prompt import PromptError, default_prompt, load_prompt
+from hybrid_memory.classifier.qwen.prompt import prompt_of
+from hybrid_memory.classifier.remote.asking import found_out
 from hybrid_memory.classifier.remote.caller import Caller, json_of
 from hybrid_memory.classifier.remote.chat import Chat, UnusableError
 from hybrid_memory.classifier.remote.loop import LoopThread
-from hybrid_memory.classifier.taxonomy import TaxonomyError
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
 
@@ -152,25 +152,15 @@ def open_server(settings: Settings, patience_s: float = _PATIENCE) -> OpenAIClas
         _api(given.kind), "the model server", timeout_s=given.timeout_seconds, patience_s=patience_s, key=key
     )
     model = None if given.model == _DEFAULT_MODEL else given.model
-    classifier = OpenAIClassifier(caller, chat, model=model, concurrency=given.concurrency, batch_size=given.batch_size)
-    try:
-        classifier.find_out()
-    except Unavailable as away:
-        _LOG.warning("%s", away)
-    except BaseException:
-        classifier.close()
-        raise
-    return classifier
+    return found_out(
+        OpenAIClassifier(caller, chat, model=model, concurrency=given.concurrency, batch_size=given.batch_size)
+    )
 
 
 def _chat(settings: Settings) -> Chat:
     given = settings.classifier
-    try:
-        prompt = default_prompt() if given.prompt is None else load_prompt(given.prompt)
-        taxonomy = taxonomy_of(settings) if given.mode == "taxonomy" else None
-    except (PromptError, TaxonomyError) as error:
-        raise Refusal(str(error)) from None
-    return Chat(prompt, taxonomy, given.max_text_tokens * _CHARACTERS_PER_TOKEN)
+    taxonomy = taxonomy_of(settings) if given.mode == "taxonomy" else None
+    return Chat(prompt_of(given), taxonomy, given.max_text_tokens * _CHARACTERS_PER_TOKEN)
 
 
 def _api(url: str) -> str:

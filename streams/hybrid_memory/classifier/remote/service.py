@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from hybrid_memory.classifier.port import Answer, Classifier, Maker
+from hybrid_memory.classifier.remote.asking import found_out
 from hybrid_memory.classifier.remote.caller import Caller, json_of
 from hybrid_memory.classifier.remote.loop import LoopThread
 from hybrid_memory.runtime.errors import Refusal, Unavailable
@@ -110,15 +111,7 @@ def open_service(settings: Settings) -> ServiceClassifier:
         key=None if key is None else key.get_secret_value(),
         timeout_s=settings.classifier.timeout_seconds,
     )
-    classifier = ServiceClassifier(caller, settings.classifier.batch_size)
-    try:
-        classifier.find_out()
-    except Unavailable as away:
-        _LOG.warning("%s", away)
-    except BaseException:
-        classifier.close()
-        raise
-    return classifier
+    return found_out(ServiceClassifier(caller, settings.classifier.batch_size))
 
 
 def _is_result(result: object) -> bool:
