@@ -2,7 +2,6 @@
 
 With Edge that is the sink; with a Qdrant server, which `hm sink` feeds, only a look at how far it has come."""
 
-import logging
 import threading
 from collections.abc import Callable
 
@@ -16,48 +15,38 @@ from hybrid_memory.index.store import VectorStore
 from hybrid_memory.index.timed import TimedEmbedder
 from hybrid_memory.query.searching import Searcher
 from hybrid_memory.query.watch import Watch
+from hybrid_memory.runtime.background import Background
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.loop import Sink
 
-_LOG = logging.getLogger(__name__)
 
-
-class Engine:
-    """Starts in the background, so that the API answers its probes while the model is loaded.
-
-    `on_failure` is called from the engine's thread when it ends by an error; `failure` then holds it.
-    """
+class Engine(Background):
+    """Loads the model, opens the index, and follows the log."""
 
     def __init__(self, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]) -> None:
+        super().__init__("engine", on_failure)
         self._settings = settings
         self._metrics = metrics
-        self._on_failure = on_failure
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._guarded, name="engine", daemon=True)
         self._doing = "the embedding model is being loaded"
         self._loaded = False
         self._searcher: Searcher | None = None
         self._follower: Sink | Watch | None = None
         self.applied = Applied()
-        self.failure: BaseException | None = None
-
-    def start(self) -> None:
-        """Begin, and return at once."""
-        self._thread.start()
 
     def stop(self) -> None:
         """End what follows, close the index, and wait for both. A model that is being loaded is not waited for."""
         self._stop.set()
-        if self._thread.is_alive() and not self.loading:
-            self._thread.join(30)
+        if not self.loading:
+            self.join(30)
 
     @property
     def loading(self) -> bool:
         """Whether the model is still being loaded; nothing is open yet that would have to be closed."""
-        return self._thread.is_alive() and not self._loaded
+        return self.alive and not self._loaded
 
     def searcher(self) -> Searcher:
         """What answers searches.
@@ -76,13 +65,6 @@ class Engine:
         what, state = "sink" if isinstance(self._follower, Sink) else "index", self._follower.state
         reason = f": {state.reason}" if state.reason else ""
         return None if state.name == "running" else f"the {what} is {state.name}{reason}"
-
-    def _guarded(self) -> None:
-        try:
-            self._run()
-        except BaseException as error:
-            self.failure = error
-            self._on_failure()
 
     def _run(self) -> None:
         timed = self._metrics.stage_duration.labels("embed").observe

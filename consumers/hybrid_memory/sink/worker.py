@@ -7,39 +7,34 @@ from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.labelling import open_fast_classifier
 from hybrid_memory.index.server_wait import open_when_there
 from hybrid_memory.index.timed import TimedEmbedder
+from hybrid_memory.runtime.background import Background
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.loop import Sink
 
 
-class Worker:
-    """Starts in the background. `on_failure` is called from its thread when it ends by an error, kept in `failure`."""
+class Worker(Background):
+    """Follows the log into the index on a server."""
 
     def __init__(self, settings: Settings, metrics: Metrics, on_failure: Callable[[], None]) -> None:
+        super().__init__("sink", on_failure)
         self._settings = settings
         self._metrics = metrics
-        self._on_failure = on_failure
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._guarded, name="sink", daemon=True)
         self._doing = "the embedding model is being loaded"
         self._opened = False
         self._sink: Sink | None = None
-        self.failure: BaseException | None = None
-
-    def start(self) -> None:
-        """Begin, and return at once."""
-        self._thread.start()
 
     def stop(self) -> None:
         """Finish the batch, leave the group, and wait for both. A model that is being loaded is not waited for."""
         self._stop.set()
         if not self.loading:
-            self._thread.join(30)
+            self.join(30)
 
     @property
     def loading(self) -> bool:
         """Whether the model is still being loaded; nothing is open yet that would have to be closed."""
-        return self._thread.is_alive() and not self._opened
+        return self.alive and not self._opened
 
     def not_ready(self) -> str | None:
         """Why the sink does not follow the log now, or None."""
@@ -47,13 +42,6 @@ class Worker:
             return self._doing
         state = self._sink.state
         return None if state.name == "running" else f"the sink is {state.name}{': ' * bool(state.reason)}{state.reason}"
-
-    def _guarded(self) -> None:
-        try:
-            self._run()
-        except BaseException as error:
-            self.failure = error
-            self._on_failure()
 
     def _run(self) -> None:
         timed = self._metrics.stage_duration.labels("embed").observe

@@ -50,7 +50,7 @@ def serve(
     run_until_told(server, listener)
     if engine.failure is not None:
         raise engine.failure
-    if engine.busy:
+    if engine.alive:
         _LOG.info("stopped while the classifier was being loaded, or in a batch that did not end")
         os._exit(0)
 
