@@ -7,6 +7,8 @@ PORT ?= 8765
 KILLS ?= 200
 # Tests and benchmarks need no model hub and must not ask one.
 test slow faults bench demo: export HF_HUB_OFFLINE = 1
+# Many short processes: none compiles what another has compiled, whatever the machine's habit is.
+test slow faults: export PYTHONDONTWRITEBYTECODE =
 # Workers share the cores: threads that wait must not spin.
 test slow faults: export OMP_WAIT_POLICY = PASSIVE
 test slow faults: export OMP_NUM_THREADS = 1
@@ -25,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	@echo "Setting up $(VENV): about 6 GB once on x86-64 Linux, since torch brings CUDA along"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.5'
-	@$(BIN)/uv pip sync --python $(BIN)/python requirements.lock
+	@$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements.lock
 	@$(BIN)/uv pip install --python $(BIN)/python --quiet --no-deps --editable .
 	@touch $@
 

@@ -9,7 +9,9 @@ from pathlib import Path
 from threading import RLock
 from typing import Any, cast
 
+from httpx import Headers
 from qdrant_client import QdrantClient
+from qdrant_client.http.exceptions import UnexpectedResponse
 
 from hybrid_memory.index.server import ServerStore
 from hybrid_memory.index.server_open import check_version, ensure_collection
@@ -27,9 +29,19 @@ class _OneAtATime:
 
         def call(*args: Any, **kwargs: Any) -> Any:
             with self._lock:
-                return method(*args, **kwargs)
+                try:
+                    return method(*args, **kwargs)
+                except ValueError as error:
+                    raise _as_a_server_says(error) from None
 
         return call
+
+
+def _as_a_server_says(error: ValueError) -> Exception:
+    """Two may make a collection at once, and one is told so."""
+    if "already exists" not in str(error):
+        return error
+    return UnexpectedResponse(409, "Conflict", str(error).encode(), Headers())
 
 
 def local_client(folder: Path | None = None) -> QdrantClient:

@@ -123,9 +123,7 @@ class StreamWorld:
             "HM_STREAM__PORT": str(port),
             "HM_STREAM__WAIT_SECONDS": "0.05",
         }
-        # What is compiled is kept for the next process, whatever this machine says of that.
-        kept = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.world.folder.parent / "pycache")}
-        names |= {"PYTHONPATH": str(ROOT), **kept}
+        names |= {"PYTHONPATH": str(ROOT)}
         place = self.world.folder / f"stream-{len(self.workers)}"
         place.mkdir()
         command = [sys.executable, "-W", "error", "-m", "tests.stream_process"]
