@@ -30,7 +30,7 @@ def list_topics(bootstrap_servers: Servers = None, as_json: AsJson = False) -> N
 
     settings = load_settings(kafka={"bootstrap_servers": bootstrap_servers})
     cluster = Cluster(settings)
-    names = [settings.topic_prefix + spec.name for spec in load_registry()]
+    names = [settings.topic_prefix + spec.name for spec in load_registry() if spec.one_for_each is None]
     found = cluster.topics(names)
     rows = []
     for name in names:

@@ -35,7 +35,7 @@ def apply_topics(settings: Settings, cluster: Cluster | None = None) -> list[App
         Unavailable: Kafka does not answer.
     """
     cluster = cluster or Cluster(settings)
-    specs = {settings.topic_prefix + spec.name: spec for spec in load_registry()}
+    specs = {settings.topic_prefix + spec.name: spec for spec in load_registry() if spec.one_for_each is None}
     found = cluster.topics(specs)
     for name, info in found.items():
         _refuse_other_count(info, specs[name])

@@ -40,8 +40,10 @@ def asyncapi(registry: Registry) -> dict[str, Any]:
 
 def _channel(topic: TopicSpec) -> dict[str, Any]:
     names = [message.id for message in topic.messages] or ["deadLetter"]
-    return {
-        "address": topic.name,
+    each = topic.one_for_each
+    parameters = {} if each is None else {"parameters": {each: {"description": f"The id of a {each}."}}}
+    return parameters | {
+        "address": topic.name if each is None else f"{topic.name}.{{{each}}}",
         "description": topic.purpose,
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in names},
         "bindings": {"kafka": _kafka(topic)},

@@ -41,7 +41,7 @@ def encode_memory(
 ) -> NewRecord:
     """The record of `memories` that says `event`; with `if_seq`, only where nothing later has been said."""
     deleted = isinstance(event, MemoryDeleted)
-    headers = _headers(DELETED_TYPE if deleted else UPSERTED_TYPE, event.memory_id, source, trace)
+    headers = event_headers(DELETED_TYPE if deleted else UPSERTED_TYPE, event.memory_id, source, trace)
     if if_seq is not None:
         headers += ((IF_SEQ, str(if_seq).encode()),)
     return NewRecord(MEMORIES, event.key.encode(), None if deleted else to_json(event), headers)
@@ -59,7 +59,7 @@ def encode_fact(
         key, value = event.memory_key, None
     else:
         key, value = event.memory.key, to_json(event)
-    headers = _headers(CLASSIFIED_TYPE, split_memory_key(key)[1], source, trace)
+    headers = event_headers(CLASSIFIED_TYPE, split_memory_key(key)[1], source, trace)
     return NewRecord(CLASSIFIED, event.key.encode(), value, headers, partition_of(key, partitions))
 
 
@@ -72,8 +72,8 @@ def decode_memory(record: Record) -> MemoryEvent:
     user_id, memory_id = _split(record, split_memory_key)
     data = _data(record, UPSERTED_TYPE, DELETED_TYPE)
     if data is None:
-        return _validate(MemoryDeleted, _json({"user_id": user_id, "memory_id": memory_id}))
-    memory = _dated(_validate(Memory, data), record)
+        return validated(MemoryDeleted, _json({"user_id": user_id, "memory_id": memory_id}))
+    memory = _dated(validated(Memory, data), record)
     if (memory.user_id, memory.memory_id) != (user_id, memory_id):
         raise DecodeError("schema", f"the key says {memory_key(user_id, memory_id)}, the value {memory.key}")
     return memory
@@ -88,8 +88,8 @@ def decode_fact(record: Record) -> FactEvent:
     key, seq, generation = _split(record, split_fact_key)
     data = _data(record, CLASSIFIED_TYPE)
     if data is None:
-        return _validate(FactSuperseded, _json({"memory_key": key, "seq": seq, "generation": generation}))
-    fact = _validate(MemoryClassified, data)
+        return validated(FactSuperseded, _json({"memory_key": key, "seq": seq, "generation": generation}))
+    fact = validated(MemoryClassified, data)
     fact = fact.model_copy(update={"memory": _dated(fact.memory, record)})
     if (fact.memory.key, fact.seq, fact.generation) != (key, seq, generation):
         raise DecodeError("schema", f"the key says {key}@{seq}.{generation}, the value {fact.key}")
@@ -128,7 +128,8 @@ def _json(value: object) -> bytes:
     return json.dumps(value).encode()
 
 
-def _headers(ce_type: str, memory_id: str, source: str, trace: Iterable[tuple[str, bytes | None]]) -> Headers:
+def event_headers(ce_type: str, subject: str, source: str, trace: Iterable[tuple[str, bytes | None]] = ()) -> Headers:
+    """The headers of an event in binary mode, and those of its trace."""
     kind = ce_type.removeprefix("io.hybrid-memory.")
     event = {
         "ce_specversion": "1.0",
@@ -136,7 +137,7 @@ def _headers(ce_type: str, memory_id: str, source: str, trace: Iterable[tuple[st
         "ce_source": source,
         "ce_type": ce_type,
         "ce_time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "ce_subject": memory_id,
+        "ce_subject": subject,
         "ce_dataschema": f"urn:hybrid-memory:schema:{kind}",
         "content-type": "application/json",
     }
@@ -194,7 +195,12 @@ def _check_type(ce_type: object, data_type: str, deleted_type: str | None) -> bo
     return ce_type == deleted_type
 
 
-def _validate(model: type[_V], data: bytes) -> _V:
+def validated(model: type[_V], data: bytes) -> _V:
+    """What this JSON says.
+
+    Raises:
+        DecodeError: it is no JSON, or not of this form.
+    """
     try:
         return model.model_validate_json(data, strict=True)
     except ValidationError as error:

@@ -65,6 +65,10 @@ class TopicSpec(_Spec):
     config: dict[str, Annotated[str, BeforeValidator(_as_kafka_writes)]]
     copartitioned_with: str | None = Field(default=None, description="A topic of the same partition count.")
     dead_letters_of: str | None = Field(default=None, description="The topic whose bad records it keeps.")
+    one_for_each: str | None = Field(
+        default=None,
+        description="Made when one of these begins, its id added to the name: `hm topics apply` makes none.",
+    )
 
     @model_validator(mode="after")
     def _decides(self) -> Self:

@@ -19,10 +19,22 @@ from hybrid_memory.schemas import (
 )
 from hybrid_memory.schemas.examples import Example, iter_examples
 from hybrid_memory.schemas.json_schema import MODELS, json_schema
+from hybrid_memory.schemas.replays import MESSAGES, ReplayResult, decode_replay, decode_result
 
 READERS: dict[str, Callable[[Record], object]] = {
     "memory.upserted.v1": decode_memory,
     "memory.classified.v1": decode_fact,
+    **dict.fromkeys(MESSAGES.values(), decode_replay),
+    "replay.result.v1": decode_result,
+}
+KEYS = {
+    "memory.upserted.v1": b"maya/move",
+    "memory.classified.v1": b"maya/move@1842.1",
+    "replay.defined.v1": b"20260801-021455-3f9a/definition",
+    "replay.wanted.v1": b"20260801-021455-3f9a/wanted",
+    "replay.progressed.v1": b"20260801-021455-3f9a/progress/4",
+    "replay.status.v1": b"20260801-021455-3f9a/status/4",
+    "replay.result.v1": b"maya/move",
 }
 # Only a reader can see these; the schemas describe them in words.
 BEYOND_JSON_SCHEMA = {
@@ -30,6 +42,7 @@ BEYOND_JSON_SCHEMA = {
     "pinned--nothing-to-pin",
     "seq--not-the-origin's",
     "generation--not-the-provenance's",
+    "ranges.0--backwards",
 }
 VALID = [(name, example) for name in MODELS for example in iter_examples(name)]
 INVALID = [(name, example) for name in MODELS for example in iter_examples(name, valid=False)]
@@ -49,16 +62,15 @@ def ids(cases: list[tuple[str, Example]]) -> list[str]:
 def test_a_valid_example_is_accepted_by_both(message: str, example: Example) -> None:
     assert accepts(message, example)
     value = MODELS[message].model_validate_json(example.value, strict=True)
-    key = value.key.encode() if isinstance(value, Memory | MemoryClassified) else b""
+    key = value.key.encode() if isinstance(value, Memory | MemoryClassified | ReplayResult) else KEYS[message]
     READERS[message](Record("any", 0, 0, 0, key, example.value))
 
 
 @pytest.mark.parametrize(("message", "example"), INVALID, ids=ids(INVALID))
 def test_an_invalid_example_is_refused_by_its_field(message: str, example: Example) -> None:
     field = example.name.partition("--")[0]
-    key = b"maya/move" if message == "memory.upserted.v1" else b"maya/move@1842.1"
     with pytest.raises(DecodeError, match=rf"(^|; |Value error, ){field}\b") as caught:
-        READERS[message](Record("any", 0, 0, 0, key, example.value))
+        READERS[message](Record("any", 0, 0, 0, KEYS[message], example.value))
     assert caught.value.error_class in ("schema", "limit")
     assert accepts(message, example) == (example.name in BEYOND_JSON_SCHEMA)
 

@@ -14,6 +14,7 @@ from hybrid_memory.schemas import CLASSIFIED, MEMORIES, RegistryError
 from hybrid_memory.schemas.codec import CLASSIFIED_TYPE, DELETED_TYPE, UPSERTED_TYPE
 from hybrid_memory.schemas.json_schema import MODELS
 from hybrid_memory.schemas.registry import TopicSpec, load_registry, read_registry
+from hybrid_memory.schemas.replays import MESSAGES
 
 DAY = 24 * 60 * 60 * 1000
 
@@ -28,8 +29,15 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_it_holds_the_topics_of_the_architecture() -> None:
-    assert load_registry().list() == ("dlq.memories", "dlq.memories.classified", "memories", "memories.classified")
-    assert len(load_registry()) == 4
+    assert load_registry().list() == (
+        "dlq.memories",
+        "dlq.memories.classified",
+        "memories",
+        "memories.classified",
+        "replays",
+        "replays.results",
+    )
+    assert len(load_registry()) == 6
 
 
 @pytest.mark.parametrize("topic", list(load_registry()), ids=lambda topic: str(topic.name))
@@ -45,7 +53,8 @@ def test_every_topic_is_as_the_architecture_says(topic: TopicSpec) -> None:
 
 def test_the_codec_and_the_registry_name_the_same_messages() -> None:
     types = {message.type for topic in load_registry() for message in topic.messages}
-    assert types == {UPSERTED_TYPE, DELETED_TYPE, CLASSIFIED_TYPE}
+    ours = {f"io.hybrid-memory.{name}" for name in MESSAGES.values()}
+    assert types == {UPSERTED_TYPE, DELETED_TYPE, CLASSIFIED_TYPE} | ours
     ids = {message.id for topic in load_registry() for message in topic.messages if message.schema_file}
     assert ids == set(MODELS)
     assert CLASSIFIED in load_registry().list()

@@ -1,0 +1,81 @@
+"""Reads one partition from one offset to before another. The end is reached at the first offset at or past it, or where
+the partition ends: compaction may have taken the last record away."""
+
+import time
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.kafka import make_consumer, to_record
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas import Record
+
+_GROUP = "hm-replay-reader"  # never committed to
+_BATCH = 500
+_WAIT_SECONDS = 0.2
+_SILENT_SECONDS = 10.0
+# librdkafka mends these by itself.
+_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+
+
+class Reader:
+    """A consumer without a group, which reads one range after another. Not thread-safe.
+
+    `position` is the offset after all that was read, gaps that compaction left included.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._consumer: Consumer = make_consumer(
+            settings, _GROUP, **{"enable.partition.eof": True, "fetch.wait.max.ms": 20, "auto.offset.reset": "earliest"}
+        )
+        self.position = 0
+
+    def read(self, topic: str, partition: int, begin: int, end: int, limit: int = _BATCH) -> Iterator[list[Record]]:
+        """The records of the range, at most `limit` at a time. A list may be empty: then nothing came for a moment.
+
+        Raises:
+            Unavailable: Kafka has said nothing for ten seconds; read again from `position`.
+            Refusal: the partition cannot be read at all.
+        """
+        self.position, heard = begin, time.monotonic()
+        if begin >= end:
+            return
+        self._consumer.assign([TopicPartition(topic, partition, begin)])
+        while self.position < end:
+            try:
+                messages = self._consumer.consume(limit, _WAIT_SECONDS)
+            except KafkaException as error:
+                raise Unavailable(f"topic {topic} cannot be read now: {error.args[0].str()}") from error
+            if messages:
+                heard = time.monotonic()
+            elif time.monotonic() - heard > _SILENT_SECONDS:
+                raise Unavailable(f"Kafka has said nothing of {topic} for {_SILENT_SECONDS:.0f} s")
+            yield [record for message in messages for record in self._taken(message, partition, end)]
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _taken(self, message: Message, partition: int, end: int) -> Iterator[Record]:
+        if message.partition() != partition or self.position >= end:
+            return
+        error, offset = message.error(), message.offset() or 0
+        if error is None:
+            self.position = min(offset + 1, end) if offset < end else end
+            if offset < end:
+                yield to_record(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            self.position = end
+        elif error.code() not in _PASSING and not error.retriable():
+            raise Refusal(f"topic {message.topic()} cannot be read: {error.str()}")

@@ -1,0 +1,51 @@
+"""What a job found, memory by memory, as its own topic keeps it."""
+
+from collections.abc import Iterator
+
+from hybrid_memory.replay.latest import Latest
+from hybrid_memory.replay.reading import Reader
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.kafka import Cluster, TopicInfo
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas.replays import ReplayResult, decode_result, results_topic
+
+
+def results_info(cluster: Cluster, settings: Settings, job: str) -> TopicInfo:
+    """The topic of a job's results.
+
+    Raises:
+        Refusal: it is gone.
+        Unavailable: Kafka does not answer.
+    """
+    name = settings.topic_prefix + results_topic(job)
+    found = cluster.topics([name])
+    if name not in found:
+        raise Refusal(f"topic {name}, which held what replay {job} found, does not exist any more")
+    return found[name]
+
+
+def read_results(settings: Settings, job: str, cluster: Cluster | None = None) -> Iterator[ReplayResult]:
+    """All that a job has found until now: one result a memory, the last where a batch was done twice.
+
+    Memory stays small whatever the size: a partition is read twice, once for where each key stands last.
+
+    Raises:
+        Refusal: its topic is gone, or holds what is no result.
+        Unavailable: Kafka does not answer; begin again.
+    """
+    cluster = cluster or Cluster(settings)
+    topic = results_info(cluster, settings, job)
+    starts, ends = cluster.starts(topic), cluster.ends(topic)
+    with Reader(settings) as reader:
+        for number in sorted(ends):
+            yield from _last_of_each(reader, topic.name, number, starts[number], ends[number])
+
+
+def _last_of_each(reader: Reader, topic: str, number: int, begin: int, end: int) -> Iterator[ReplayResult]:
+    with Latest() as latest:
+        for records in reader.read(topic, number, begin, end):
+            latest.put((record.key or b"", record.offset) for record in records)
+        for records in reader.read(topic, number, begin, end):
+            for record in records:
+                if latest.is_last(record.key or b"", record.offset):
+                    yield decode_result(record)
