@@ -4,7 +4,7 @@ Edge holds the interpreter's lock during each call, so calls do not overlap and 
 points by scanning them; that is fast enough for 100,000 memories, so no graph is built unless `optimize` is called.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from threading import RLock
 from typing import Any, Self
@@ -14,7 +14,7 @@ import qdrant_edge as edge
 from filelock import FileLock
 
 from hybrid_memory.index import edge_schema as schema
-from hybrid_memory.index.edge_folder import lock_folder, open_shard
+from hybrid_memory.index.edge_folder import load_shard, lock_folder, open_shard
 from hybrid_memory.index.listing import Lister, Listing, Place, list_page
 from hybrid_memory.index.meta import identity_from_json, identity_to_json, progress_from_json, progress_to_json
 from hybrid_memory.index.payload import from_payload, to_payload
@@ -23,6 +23,7 @@ from hybrid_memory.index.records import payload_of, sparse_of, stored_of
 from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
 from hybrid_memory.index.store import Hit, Identity, Progress, Query, Rejected, VectorStore
 from hybrid_memory.index.validate import check_points, check_query
+from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.schemas import point_id
 
 CHUNK = 128
@@ -49,9 +50,28 @@ class EdgeStore(VectorStore):
         Raises:
             Refusal: the folder is in use, cannot be written, or does not hold a readable index of these dimensions.
         """
+        return cls._open_locked(folder, lambda: open_shard(folder, dimensions), dimensions)
+
+    @classmethod
+    def open_existing(cls, folder: Path) -> Self:
+        """The index in `folder`, whatever it is a view of.
+
+        Raises:
+            Refusal: the folder is in use, cannot be written, or holds no index that says what it is.
+        """
+        store = cls._open_locked(folder, lambda: load_shard(folder), 0)
+        identity = store.identity()
+        if identity is None:
+            store.close()
+            raise Refusal(f"{folder} holds no index that was ever used")
+        store._dimensions = identity.dimensions
+        return store
+
+    @classmethod
+    def _open_locked(cls, folder: Path, load: Callable[[], edge.EdgeShard], dimensions: int) -> Self:
         lock = lock_folder(folder)
         try:
-            return cls(open_shard(folder, dimensions), lock, dimensions)
+            return cls(load(), lock, dimensions)
         except BaseException:
             lock.release()
             raise
@@ -104,16 +124,16 @@ class EdgeStore(VectorStore):
     def count(self) -> int:
         return self._shard.count(edge.CountRequest(exact=True, filter=schema.LIVE))
 
+    def tombstones(self, since: int) -> int:
+        return self._shard.count(edge.CountRequest(exact=True, filter=schema.deleted_since(since)))
+
     def scroll(self, limit: int, after: str | None = None) -> tuple[list[StoredPoint], str | None]:
-        request = edge.ScrollRequest(
-            offset=None if after is None else UUID(after),
-            limit=limit,
-            filter=schema.MEMORIES,
-            with_payload=True,
-            with_vector=True,
-        )
-        found, mark = self._shard.scroll(request)
-        return [stored_of(record) for record in found], None if mark is None else str(mark)
+        found, mark = self._scrolled(limit, after, with_vector=True)
+        return [stored_of(record) for record in found], mark
+
+    def scroll_points(self, limit: int, after: str | None = None) -> tuple[list[Point], str | None]:
+        found, mark = self._scrolled(limit, after, with_vector=False)
+        return [from_payload(payload_of(record)) for record in found], mark
 
     def expired(self, before: int, limit: int) -> list[Point]:
         request = edge.ScrollRequest(limit=limit, filter=schema.expired_filter(before), with_payload=True)
@@ -170,6 +190,14 @@ class EdgeStore(VectorStore):
         shard = self._shard
         chunks = (ids[start : start + CHUNK] for start in range(0, len(ids), CHUNK))
         return [record for chunk in chunks for record in shard.retrieve(list(chunk), with_payload, with_vector)]
+
+    def _scrolled(self, limit: int, after: str | None, with_vector: bool) -> tuple[list[edge.Record], str | None]:
+        offset = None if after is None else UUID(after)
+        request = edge.ScrollRequest(
+            offset=offset, limit=limit, filter=schema.MEMORIES, with_payload=True, with_vector=with_vector
+        )
+        found, mark = self._shard.scroll(request)
+        return found, None if mark is None else str(mark)
 
     def _meta(self, id_: str) -> str | None:
         found = self._retrieve([id_], True, False)

@@ -153,12 +153,17 @@ class ServerStore(VectorStore):
         with self._asking() as client:
             return client.count(self._collection, count_filter=schema.LIVE, exact=True).count
 
-    def scroll(self, limit: int, after: str | None = None) -> tuple[list[StoredPoint], str | None]:
+    def tombstones(self, since: int) -> int:
         with self._asking() as client:
-            found, mark = client.scroll(
-                self._collection, schema.MEMORIES, limit=limit, offset=after, with_payload=True, with_vectors=True
-            )
-        return [stored_of(record) for record in found], None if mark is None else str(mark)
+            return client.count(self._collection, count_filter=schema.deleted_since(since), exact=True).count
+
+    def scroll(self, limit: int, after: str | None = None) -> tuple[list[StoredPoint], str | None]:
+        found, mark = self._scrolled(limit, after, with_vectors=True)
+        return [stored_of(record) for record in found], mark
+
+    def scroll_points(self, limit: int, after: str | None = None) -> tuple[list[Point], str | None]:
+        found, mark = self._scrolled(limit, after, with_vectors=False)
+        return [from_payload(payload_of(record)) for record in found], mark
 
     def expired(self, before: int, limit: int) -> list[Point]:
         with self._asking() as client:
@@ -220,6 +225,18 @@ class ServerStore(VectorStore):
                 self._collection, list(points), wait=True, ordering=_ORDERED, update_filter=guard, update_mode=mode
             )
             _settled(done)
+
+    def _scrolled(self, limit: int, after: str | None, with_vectors: bool) -> tuple[list[models.Record], str | None]:
+        with self._asking() as client:
+            found, mark = client.scroll(
+                self._collection,
+                schema.MEMORIES,
+                limit=limit,
+                offset=after,
+                with_payload=True,
+                with_vectors=with_vectors,
+            )
+        return found, None if mark is None else str(mark)
 
     def _retrieve(self, ids: list[str], with_vectors: bool) -> list[models.Record]:
         found: list[models.Record] = []

@@ -135,8 +135,16 @@ class VectorStore(ABC):
         """How many live memories there are."""
 
     @abstractmethod
+    def tombstones(self, since: int) -> int:
+        """How many memories were deleted at or after this time (ms) and have not been forgotten."""
+
+    @abstractmethod
     def scroll(self, limit: int, after: str | None = None) -> tuple[list[StoredPoint], str | None]:
         """Points in a stable order, tombstones included, and the mark to go on from (None at the end)."""
+
+    @abstractmethod
+    def scroll_points(self, limit: int, after: str | None = None) -> tuple[list[Point], str | None]:
+        """As `scroll`, without the vectors, which are most of what a point weighs."""
 
     @abstractmethod
     def expired(self, before: int, limit: int) -> list[Point]:

@@ -362,6 +362,9 @@ class StoreContract(ListingContract, ABC):
         found = everything(store)
         assert sorted(p.point.key for p in found) == sorted(p.point.key for p in points)
         assert everything(store, page=100) == found
+        first, mark = store.scroll_points(20)
+        rest, end = store.scroll_points(20, mark)
+        assert ([stored.point for stored in found], end) == (first + rest, None)
         assert all(same(stored, store.get([stored.point.key])[stored.point.key]) for stored in found)
 
     def test_expired_lists_live_memories_whose_time_has_come(self, store: VectorStore) -> None:
