@@ -33,6 +33,7 @@ Count = Annotated[int, Field(ge=0)]
 MachineSource = Literal["rules", "llm"]
 Wanted = Literal["running", "paused", "cancelled"]
 State = Literal["scanning", "running", "yielding", "retrying", "paused", "braked", "left"]
+Standing = Literal["promoting", "promoted", "reverting", "reverted"]
 
 _TYPE = "io.hybrid-memory."
 _V = TypeVar("_V", bound=BaseModel)
@@ -121,6 +122,7 @@ class ReplayProgress(_Value):
     partition: Partition = Field(description="Of `memories`.")
     next: Offset = Field(description="The offset to go on from.")
     done: bool = Field(default=False, description="Whether the end of its range was reached.")
+    results: Offset = Field(default=0, description="The offset of the job's own topic after what it has found by then.")
     classified: Count = Field(default=0, description="Memories classified.")
     failed: Count = Field(default=0, description="Those of them that were left to the rules.")
     skipped: dict[str, Count] = Field(default_factory=dict, description="Records that were passed over, by reason.")
@@ -137,6 +139,17 @@ class ReplayStatus(_Value):
     state: State = Field(description="`left` where it was given up or finished.")
     reason: str | None = Field(default=None, description="Why, where that needs a reason.")
     at: Moment = Field(description="When; said again every few seconds while it lasts.")
+
+
+class ReplayOutcome(_Value):
+    """What an operator made of what a job found. Its facts are told by their generation."""
+
+    job: JobId = Field(description="Of which.")
+    state: Standing = Field(description="promoting and reverting: begun, and to be called again where it was cut off.")
+    generation: Annotated[int, Field(ge=1, lt=2**31)] = Field(description="Of the facts that were emitted.")
+    emitted: Count = Field(default=0, description="Facts emitted.")
+    left: dict[str, Count] = Field(default_factory=dict, description="Memories that were left as they are, by reason.")
+    at: Moment = Field(description="When this was so.")
 
 
 class ReplayBefore(_Value):
@@ -160,12 +173,13 @@ class ReplayResult(_Value):
         return self.fact.memory.key
 
 
-ReplayEvent = ReplayDefinition | ReplayWanted | ReplayProgress | ReplayStatus
+ReplayEvent = ReplayDefinition | ReplayWanted | ReplayProgress | ReplayStatus | ReplayOutcome
 MESSAGES: dict[type[BaseModel], str] = {
     ReplayDefinition: "replay.defined.v1",
     ReplayWanted: "replay.wanted.v1",
     ReplayProgress: "replay.progressed.v1",
     ReplayStatus: "replay.status.v1",
+    ReplayOutcome: "replay.outcome.v1",
     ReplayResult: "replay.result.v1",
 }
 """Each message's name with its version."""
@@ -174,6 +188,7 @@ _KINDS: dict[str, type[ReplayEvent]] = {
     "wanted": ReplayWanted,
     "progress": ReplayProgress,
     "status": ReplayStatus,
+    "outcome": ReplayOutcome,
 }
 
 
@@ -189,7 +204,7 @@ def encode_replay(event: ReplayEvent, partitions: int) -> NewRecord:
 
 
 def replay_key(event: ReplayEvent) -> str:
-    """`job/definition`, `job/wanted`, `job/progress/partition` or `job/status/partition`."""
+    """`job/definition`, `job/wanted`, `job/progress/partition`, `job/status/partition` or `job/outcome`."""
     kind = next(name for name, model in _KINDS.items() if isinstance(event, model))
     part = f"/{event.partition}" if isinstance(event, ReplayProgress | ReplayStatus) else ""
     return f"{event.job}/{kind}{part}"

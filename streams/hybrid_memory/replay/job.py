@@ -9,6 +9,7 @@ from hybrid_memory.schemas import Record
 from hybrid_memory.schemas.replays import (
     ReplayDefinition,
     ReplayEvent,
+    ReplayOutcome,
     ReplayProgress,
     ReplayRange,
     ReplayStatus,
@@ -32,6 +33,7 @@ class Job:
     wanted: Wanted = "running"
     progress: dict[int, ReplayProgress] = field(default_factory=dict)
     status: dict[int, ReplayStatus] = field(default_factory=dict)
+    outcome: ReplayOutcome | None = None
 
     @property
     def id(self) -> str:
@@ -143,7 +145,8 @@ def _assembled(job: Job, events: Iterable[ReplayEvent]) -> Job:
     wanted: Wanted = next((event.wanted for event in events if isinstance(event, ReplayWanted)), "running")
     progress = {event.partition: event for event in events if isinstance(event, ReplayProgress)}
     status = {event.partition: event for event in events if isinstance(event, ReplayStatus)}
-    return replace(job, wanted=wanted, progress=progress, status=status)
+    outcome = next((event for event in events if isinstance(event, ReplayOutcome)), None)
+    return replace(job, wanted=wanted, progress=progress, status=status, outcome=outcome)
 
 
 def now() -> datetime:

@@ -34,6 +34,7 @@ KEYS = {
     "replay.wanted.v1": b"20260801-021455-3f9a/wanted",
     "replay.progressed.v1": b"20260801-021455-3f9a/progress/4",
     "replay.status.v1": b"20260801-021455-3f9a/status/4",
+    "replay.outcome.v1": b"20260801-021455-3f9a/outcome",
     "replay.result.v1": b"maya/move",
 }
 # Only a reader can see these; the schemas describe them in words.
