@@ -12,7 +12,9 @@ _INSTALL = "pip install 'hybrid-memory[all]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run a command line (default: this process's own), and exit: 0 done, 1 failed, 2 refused or wrongly called."""
+    """Run a command line (default: this process's own), and exit: 0 done, 1 failed or not all well, 2 it could not be
+    done: refused, wrongly called, or something that it needs is away.
+    """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     debug = "--debug" in arguments[:1]
     try:
@@ -30,10 +32,10 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def explain(error: Exception) -> tuple[str, int]:
     """A sentence for people, and the exit code."""
-    if isinstance(error, Refusal):
+    if isinstance(error, Refusal | Unavailable):
         return str(error), REFUSED
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("hybrid_memory"):
         return f"this needs the package {error.name}, which is not installed; install it with: {_INSTALL}", REFUSED
-    if isinstance(error, Unavailable) or type(error).__module__.startswith("hybrid_memory."):
+    if type(error).__module__.startswith("hybrid_memory."):
         return str(error), FAILED
     return f"unexpected fault: {type(error).__name__}: {error}; to see where, run: hm --debug COMMAND …", FAILED

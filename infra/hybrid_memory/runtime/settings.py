@@ -243,6 +243,8 @@ class Settings(BaseSettings):
     stream: StreamSettings = StreamSettings()
     service: ServiceSettings = ServiceSettings()
     log: LogSettings = LogSettings()
+    api_key: SecretStr | None = None
+    """Of the commands that ask a running service; where it asks for keys."""
     expect_stream: bool = False
     """Whether a classifier stream is expected to improve on the rules; so it is where a classifier service is used."""
     use_classifier_service: bool = False

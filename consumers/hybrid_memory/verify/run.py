@@ -1,0 +1,75 @@
+"""The wiring of `hm verify`: which index, which log, and what to say."""
+
+import sys
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from hybrid_memory.index.embedders import make_embedder
+from hybrid_memory.index.reset import index_folder
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.verify.check import Options, verify
+from hybrid_memory.verify.follow import Follower
+from hybrid_memory.verify.remote import ServiceView
+from hybrid_memory.verify.showing import print_report
+from hybrid_memory.verify.views import StoreView, View
+
+
+def run(settings: Settings, options: Options, url: str | None, as_json: bool) -> int:
+    """Compare index and log, and print what differs; the exit code: 1 where anything does.
+
+    Raises:
+        Refusal: there is no index, it is not a view of this log, or the service does not let us look.
+        Unavailable: Kafka, the index or the service is away.
+    """
+    follower = Follower.of(settings)
+    with open_view(settings, url) as view:
+        report = verify(view, follower, options, _say)
+    print_report(report, as_json)
+    return 0 if report.equal else 1
+
+
+def open_view(settings: Settings, url: str | None) -> View:
+    """The index: of the service at `url`, on the Qdrant server, or in the data folder; where a process holds that, the
+    service on this machine is asked.
+
+    Raises:
+        Refusal, Unavailable: as `run`.
+    """
+    if url is not None:
+        return _service(settings, url)
+    if settings.qdrant.url is not None:
+        from hybrid_memory.index.server import ServerStore
+
+        return StoreView(ServerStore.open(settings.qdrant, make_embedder(settings).dimensions, create=False), True)
+    folder = index_folder(settings)
+    if not folder.exists():
+        raise Refusal(f"there is no index in {settings.data_dir}; name its folder with --data-dir, or say --url")
+    if _held(folder):
+        return _service(settings, f"http://{settings.http.host}:{settings.http.port}")
+    from hybrid_memory.index.edge import EdgeStore
+
+    return StoreView(EdgeStore.open(folder, make_embedder(settings).dimensions), False)
+
+
+def _held(folder: Path) -> bool:
+    """Whether a process has the index open."""
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        return True
+    except OSError:
+        return False  # opening it says what is wrong
+    lock.release()
+    return False
+
+
+def _service(settings: Settings, url: str) -> View:
+    return ServiceView(url, settings.api_key.get_secret_value() if settings.api_key else None)
+
+
+def _say(what: str) -> None:
+    if sys.stderr.isatty():
+        print(what, file=sys.stderr, flush=True)
