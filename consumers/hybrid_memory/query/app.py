@@ -22,6 +22,7 @@ from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, Guard, harden,
 from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.verify.router import make_index_router
 
 
 def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guard | None = None) -> FastAPI:
@@ -63,6 +64,7 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
     wait_s = settings.http.wait_ms / 1000
     editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings).positions, wait_s)
     app.include_router(make_edit_router(editing, guard))
+    app.include_router(make_index_router(engine.searcher, guard))
     app.include_router(make_probes(engine.not_ready, metrics, guard))
     app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
     app.add_middleware(EncodedSlashes)
