@@ -105,4 +105,4 @@ def test_an_index_of_another_embedder(kafka: str, topic_prefix: str, folder: Pat
     store.claim(Identity("an index", {}, "some-other-model", HashEmbedder().dimensions))
     store.close()
     done = run("serve", env=env | {"HM_TOPIC_PREFIX": topic_prefix})
-    check_refusal(done, "some-other-model", HashEmbedder().name, "hm index reset")
+    check_refusal(done, "some-other-model", HashEmbedder().name, "hm rebuild")

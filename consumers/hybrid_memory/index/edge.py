@@ -76,6 +76,11 @@ class EdgeStore(VectorStore):
             lock.release()
             raise
 
+    @property
+    def folder(self) -> Path:
+        """Where it lives."""
+        return Path(self._lock.lock_file).parent
+
     def identity(self) -> Identity | None:
         stored = self._meta(schema.IDENTITY_ID)
         return None if stored is None else identity_from_json(stored)

@@ -48,8 +48,22 @@ def open_shard(folder: Path, dimensions: int) -> edge.EdgeShard:
             raise
         raise Refusal(
             f"the index in {folder} cannot be opened for vectors of {dimensions} dimensions ({_first_line(error)}); "
-            "move the folder away, and the next start builds the index again from Kafka"
+            "build a new one beside it with hm rebuild, or move the folder away: the next start builds it again from Kafka"
         ) from None
+
+
+def load_shard(folder: Path) -> edge.EdgeShard:
+    """The index in a folder that we hold, of whatever dimensions.
+
+    Raises:
+        Refusal: there is none that can be read.
+    """
+    try:
+        return edge.EdgeShard.load(str(folder / "shard"))
+    except BaseException as error:  # a panic of the library is no Exception
+        if isinstance(error, KeyboardInterrupt | SystemExit):
+            raise
+        raise Refusal(f"the index in {folder} cannot be read ({_first_line(error)})") from None
 
 
 def _create(shard: Path, dimensions: int) -> None:

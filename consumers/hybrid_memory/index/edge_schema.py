@@ -73,6 +73,11 @@ def until(field: str, moment: int) -> edge.FieldCondition:
     return edge.FieldCondition(field, range=edge.RangeFloat(lte=moment))
 
 
+def deleted_since(moment: int) -> edge.Filter:
+    """Tombstones of deletions at or after this time (ms)."""
+    return edge.Filter(must=[edge.FieldCondition("deleted_at", range=edge.RangeFloat(gte=moment))])
+
+
 def expired_filter(before: int) -> edge.Filter:
     """Live points that expired at or before this time (ms)."""
     return edge.Filter(must=[until("expires_at", before)])

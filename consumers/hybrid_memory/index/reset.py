@@ -1,15 +1,10 @@
 """Sets an index aside. The log holds the truth, so a new one is only a matter of time."""
 
 import shutil
-from pathlib import Path
 
+from hybrid_memory.index.folders import index_folder
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings
-
-
-def index_folder(settings: Settings) -> Path:
-    """Where the embedded index lives."""
-    return settings.data_dir / "index"
 
 
 def set_aside(settings: Settings) -> str:
@@ -20,15 +15,15 @@ def set_aside(settings: Settings) -> str:
     """
     if settings.qdrant.url is not None:
         raise Refusal(
-            f"the index is on a Qdrant server: stop every hm sink, delete the collection {settings.qdrant.collection} "
-            "there, and start them again; they build it anew from the log"
+            "the index is on a Qdrant server: build a new one beside it with hm rebuild; or stop every hm sink, delete "
+            f"the collection {settings.qdrant.collection} there, and start them again: they build it anew from the log"
         )
     from hybrid_memory.index.edge_folder import lock_folder
 
     folder = index_folder(settings)
     if not folder.exists():
         return f"there is no index in {settings.data_dir}; the next hm serve builds one"
-    aside = folder.with_name("index.old")
+    aside = settings.data_dir / "index.old"
     with lock_folder(folder):
         try:
             shutil.rmtree(aside, ignore_errors=True)

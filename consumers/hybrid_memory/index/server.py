@@ -20,10 +20,11 @@ from hybrid_memory.index.points import Point, SparseVector, StoredPoint
 from hybrid_memory.index.records import payload_of, sparse_of, stored_of
 from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
 from hybrid_memory.index.server_errors import Wrong, address_of, rejected, translated
+from hybrid_memory.index.server_generations import ServerGenerations
 from hybrid_memory.index.server_open import check_version, connect, ensure_collection
 from hybrid_memory.index.store import Hit, Identity, Progress, Query, VectorStore
 from hybrid_memory.index.validate import check_points, check_query
-from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import QdrantSettings
 from hybrid_memory.schemas import point_id
 
@@ -57,8 +58,8 @@ class ServerStore(VectorStore):
         self._index_id: str | None = None
 
     @classmethod
-    def open(cls, settings: QdrantSettings, dimensions: int, create: bool) -> Self:
-        """The index on a server; where `create`, it is made if there is none.
+    def open(cls, settings: QdrantSettings, dimensions: int, create: bool, generation: str | None = None) -> Self:
+        """The index on a server, in its current generation unless one is named; where `create`, it is made if need be.
 
         Raises:
             Unavailable: the server is away, or there is no index and it is not ours to make.
@@ -68,11 +69,36 @@ class ServerStore(VectorStore):
         address = address_of(settings.url or "")
         try:
             check_version(client, address)
-            ensure_collection(client, settings, dimensions, create)
+            name = generation or ServerGenerations(client, settings.collection, address).current()
+            ensure_collection(client, settings.model_copy(update={"collection": name}), dimensions, create)
         except BaseException:
             client.close()
             raise
-        return cls(client, settings.collection, dimensions, address, client.close)
+        return cls(client, name, dimensions, address, client.close)
+
+    @classmethod
+    def open_existing(cls, settings: QdrantSettings, generation: str) -> Self:
+        """A generation of the index on a server, whatever it is a view of.
+
+        Raises:
+            Unavailable, Refusal: as `open`; or it does not say what it is.
+        """
+        client = connect(settings)
+        store = cls(client, generation, 0, address_of(settings.url or ""), client.close)
+        try:
+            identity = store.identity()
+            if identity is None:
+                raise Refusal(f"the collection {generation} is no index that was ever used")
+        except BaseException:
+            store.close()
+            raise
+        store._dimensions = identity.dimensions
+        return store
+
+    @property
+    def generation(self) -> str:
+        """The name of its collection."""
+        return self._collection
 
     def identity(self) -> Identity | None:
         found = self._retrieve([meta.IDENTITY_ID], with_vectors=False)
@@ -244,6 +270,15 @@ class ServerStore(VectorStore):
             with self._asking() as client:
                 found += client.retrieve(self._collection, ids[start : start + CHUNK], True, with_vectors)
         return found
+
+
+def open_generations(settings: QdrantSettings) -> ServerGenerations:
+    """The generations of the index that these settings name, over a connection of their own.
+
+    Raises:
+        Refusal: no server is named, or a setting cannot be used.
+    """
+    return ServerGenerations(connect(settings), settings.collection, address_of(settings.url or ""))
 
 
 def _settled(result: models.UpdateResult) -> None:

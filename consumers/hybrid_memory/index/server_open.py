@@ -107,7 +107,7 @@ def _check(info: models.CollectionInfo, name: str, dimensions: int) -> None:
     if vectors["text"].size != dimensions:
         raise Refusal(
             f"the collection {name} is for vectors of {vectors['text'].size} dimensions, this process embeds in "
-            f"{dimensions}; name another with HM_QDRANT__COLLECTION, or delete this one to build it anew from the log"
+            f"{dimensions}; build a new one beside it with: hm rebuild; or name another with HM_QDRANT__COLLECTION"
         )
 
 

@@ -133,6 +133,11 @@ def expired_filter(before: int) -> models.Filter:
     return models.Filter(must=[up_to("expires_at", before)])
 
 
+def deleted_since(moment: int) -> models.Filter:
+    """Tombstones of deletions at or after this time (ms)."""
+    return models.Filter(must=[models.FieldCondition(key="deleted_at", range=models.Range(gte=moment))])
+
+
 def tombstone_filter(before: int) -> models.Filter:
     """Tombstones of deletions at or before this time (ms)."""
     return models.Filter(must=[up_to("deleted_at", before)])

@@ -4,18 +4,22 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from hybrid_memory.classifier import Labels
 from hybrid_memory.index.bm25 import bm25_query
 from hybrid_memory.index.cache import LabelVectors
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.filters import NO_FILTER, Filter
+from hybrid_memory.index.lent import LentStore
 from hybrid_memory.index.listing import Listing, Place
 from hybrid_memory.index.points import Point
 from hybrid_memory.index.store import Hit, Query, VectorStore
 from hybrid_memory.schemas import memory_key
 
+_T = TypeVar("_T")
 QUERY_WORDS = 100
 """So many words of a context are looked for; the embedding model does not read many more either."""
 
@@ -40,7 +44,7 @@ class Searcher:
     """Answers from one index. Blocking work runs in threads, so that the event loop stays free."""
 
     def __init__(self, store: VectorStore, embedder: Embedder, classify: Classify) -> None:
-        self._store = store
+        self._lent = LentStore(store)
         self._embedder = embedder
         self._classify = classify
         self._labels = LabelVectors(embedder)
@@ -57,7 +61,7 @@ class Searcher:
     async def get(self, user_id: str, memory_id: str, expired: bool = False) -> Point | None:
         """A memory that is live and has not expired (unless those are asked for too), or None."""
         key = memory_key(user_id, memory_id)
-        found = (await asyncio.to_thread(self._store.get, [key])).get(key)
+        found = (await self.read(lambda store: store.get([key]))).get(key)
         if found is None or found.point.memory is None:
             return None
         expires = found.point.memory.expires_at
@@ -65,24 +69,41 @@ class Searcher:
 
     async def page(self, listing: Listing) -> tuple[list[Point], Place | None]:
         """A page of a user's live memories, and where the next one begins."""
-        return await asyncio.to_thread(self._store.page, listing)
+        return await self.read(lambda store: store.page(listing))
 
     async def users(self) -> dict[str, int]:
         """Each user who has live memories, and how many."""
-        return await asyncio.to_thread(self._store.users)
+        return await self.read(lambda store: store.users())
+
+    def exchange(self, store: VectorStore) -> VectorStore:
+        """Answer from this index from now on; the one before, once no answer is made from it any more. Blocks."""
+        return self._lent.exchange(store)
+
+    def reading(self) -> AbstractContextManager[VectorStore]:
+        """The index, which is not closed while the context lasts."""
+        return self._lent.reading()
+
+    async def read(self, question: Callable[[VectorStore], _T]) -> _T:
+        """What a question to the index is answered, in a thread."""
+
+        def ask() -> _T:
+            with self._lent.reading() as store:
+                return question(store)
+
+        return await asyncio.to_thread(ask)
 
     def _search(self, wanted: Search) -> list[Hit]:
         [vector] = self._embedder.embed([wanted.context]).tolist()
         labels = self._classify(wanted.context, vector).classifiers if wanted.use_classifiers else ()
         known = self._labels.vectors(labels)
-        return self._store.search(
-            Query(
-                user_id=wanted.user_id,
-                vector=vector,
-                limit=wanted.limit,
-                now=int(time.time() * 1000),
-                words=bm25_query(" ".join(wanted.context.split()[:QUERY_WORDS])),
-                labels=[known[label] for label in labels],
-                filter=wanted.filter,
-            )
+        query = Query(
+            user_id=wanted.user_id,
+            vector=vector,
+            limit=wanted.limit,
+            now=int(time.time() * 1000),
+            words=bm25_query(" ".join(wanted.context.split()[:QUERY_WORDS])),
+            labels=[known[label] for label in labels],
+            filter=wanted.filter,
         )
+        with self._lent.reading() as store:
+            return store.search(query)

@@ -6,7 +6,7 @@ import os
 import uvicorn
 
 from hybrid_memory.index.edge_folder import lock_folder
-from hybrid_memory.index.reset import index_folder
+from hybrid_memory.index.folders import index_folder
 from hybrid_memory.query.app import create_app
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.runtime.errors import Refusal

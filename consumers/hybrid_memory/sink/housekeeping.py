@@ -43,6 +43,7 @@ class Housekeeping:
         self.store.purge(now_ms - self.delete_retention_ms)
         if session.caught_up:
             self.store.advance(Progress(session.positions, now_ms))
+            session.reader.commit(session.positions)  # Kafka forgets, in a week, what nobody repeats
         for topic, lag in session.reader.lag().items():
             session.metrics.lag.labels(f"hm-sink-{session.index_id}", topic).set(lag)
 

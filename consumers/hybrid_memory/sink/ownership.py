@@ -7,9 +7,18 @@ from hybrid_memory.index.store import SCHEMA_VERSION, Identity, Progress, TopicP
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.kafka import TopicInfo
 
-MEND = "is this the right Kafka and data folder? If so, build the index anew from the log with: hm index reset"
+RESET = "is this the right Kafka and data folder? If so, build the index anew from the log with: hm index reset"
+REBUILD = "set the embedder that it was built with, or build a new one beside it with: hm rebuild"
 # Deletes that were compacted away cannot be seen any more; a tenth is left for clocks and a slow start.
 _MARGIN = 0.9
+
+
+class NotItsView(Refusal):
+    """An index is not the view of this log that was to be gone on with; `what` says what differs."""
+
+    def __init__(self, what: str, mend: str) -> None:
+        super().__init__(f"this index is not a view of this log: {what}; {mend}")
+        self.what = what
 
 
 def new_identity(topics: Mapping[str, TopicInfo], embedder: str, dimensions: int) -> Identity:
@@ -24,10 +33,7 @@ def check_identity(identity: Identity, topics: Mapping[str, TopicInfo], embedder
     Raises:
         Refusal: it is not the view of this log that this process would go on with; the sentence says what differs.
     """
-    if identity.schema_version != SCHEMA_VERSION:
-        raise _refusal(f"its layout is version {identity.schema_version}, this program writes {SCHEMA_VERSION}")
-    if (identity.embedder, identity.dimensions) != (embedder, dimensions):
-        raise _refusal(f"its vectors are of {identity.embedder}, this process embeds with {embedder}")
+    check_embedder(identity, embedder, dimensions)
     for name, topic in topics.items():
         if name not in identity.topics:
             raise _refusal(f"it follows {', '.join(identity.topics)}, not {name}")
@@ -36,6 +42,21 @@ def check_identity(identity: Identity, topics: Mapping[str, TopicInfo], embedder
             raise _refusal(f"topic {name} here has id {topic.topic_id}, its own had {topic_id}")
         if partitions != topic.partitions:
             raise _refusal(f"topic {name} has {topic.partitions} partitions, it knows {partitions}")
+
+
+def check_embedder(identity: Identity | None, embedder: str, dimensions: int) -> None:
+    """Refuse another embedder or layout.
+
+    Raises:
+        NotItsView: this process can neither read nor feed it.
+    """
+    if identity is None:
+        raise _refusal("it is new, and nobody has said of which")
+    if identity.schema_version != SCHEMA_VERSION:
+        what = f"its layout is version {identity.schema_version}, this program writes {SCHEMA_VERSION}"
+        raise _refusal(what, "build a new one beside it with: hm rebuild")
+    if (identity.embedder, identity.dimensions) != (embedder, dimensions):
+        raise _refusal(f"its vectors are of {identity.embedder}, this process embeds with {embedder}", REBUILD)
 
 
 def check_progress(progress: Progress, ends: Mapping[TopicPartition, int], now: int, delete_retention_ms: int) -> None:
@@ -57,5 +78,5 @@ def check_progress(progress: Progress, ends: Mapping[TopicPartition, int], now: 
         )
 
 
-def _refusal(what: str) -> Refusal:
-    return Refusal(f"this index is not a view of this log: {what}; {MEND}")
+def _refusal(what: str, mend: str = RESET) -> NotItsView:
+    return NotItsView(what, mend)

@@ -23,8 +23,7 @@ class LogReader:
     """All partitions of some topics (or those of some numbers), assigned by hand: a restart waits for no group.
     Not thread-safe.
 
-    `positions` is the next offset to read of each partition. It passes over gaps that compaction left, since the
-    end of a partition counts as read too.
+    A position passes over gaps that compaction left, since the end of a partition counts as read too.
     """
 
     def __init__(
@@ -52,10 +51,15 @@ class LogReader:
             for number in range(topic.partitions)
             if numbers is None or number in numbers
         ]
-        self.positions: dict[Place, int] = {place: start.get(place, 0) for place in places}
+        self._read: dict[Place, int] = {place: start.get(place, 0) for place in places}
         self._ends: dict[Place, int] = {}
         self._paused: set[Place] = set()
         self._consumer.assign([TopicPartition(*place, start.get(place, OFFSET_BEGINNING)) for place in places])
+
+    @property
+    def positions(self) -> Mapping[Place, int]:
+        """The next offset to read of each partition."""
+        return self._read
 
     def check(self) -> None:
         """Once Kafka was found to be away, see whether it is back. Call it before `poll`.
@@ -63,10 +67,10 @@ class LogReader:
         Raises:
             Unavailable: it is still away.
         """
-        if not self._away or not self.positions:
+        if not self._away or not self._read:
             return
         try:
-            self.end(next(iter(self.positions)))
+            self.end(next(iter(self._read)))
         except Unavailable:
             raise Unavailable("Kafka does not answer; reading goes on when it is back") from None
         self._away = False
@@ -142,10 +146,10 @@ class LogReader:
         place = (message.topic() or "", message.partition() or 0)
         error = message.error()
         if error is None:
-            self.positions[place] = (message.offset() or 0) + 1
+            self._read[place] = (message.offset() or 0) + 1
             return True
         if error.code() == KafkaError._PARTITION_EOF:
-            self._ends[place] = self.positions[place] = max(self.positions[place], message.offset() or 0)
+            self._ends[place] = self._read[place] = max(self._read[place], message.offset() or 0)
             return False
         if error.code() in _PASSING:
             self._away = True

@@ -3,15 +3,15 @@ index; send answers and dead letters; move the index's position. Whatever is cut
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from hybrid_memory.index.store import Progress, TopicPartition, VectorStore
 from hybrid_memory.runtime.deadletters import Brake, dead_letter
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.metrics import Metrics
-from hybrid_memory.runtime.publisher import Publisher
-from hybrid_memory.schemas import DecodeError, NewRecord, Record, encode_fact, encode_memory
+from hybrid_memory.schemas import DecodeError, NewRecord, Position, Record, encode_fact, encode_memory
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
 from hybrid_memory.sink.decode import Dead, failure, read_fact, read_memory
@@ -23,6 +23,12 @@ from hybrid_memory.sink.terms import Answer, Fact, Input, Mend
 _LOG = logging.getLogger(__name__)
 SOURCE = "urn:hybrid-memory:sink"
 STAGE = "sink"
+
+
+class Speaker(Protocol):
+    """Appends to the log: a publisher."""
+
+    def send_all(self, records: Sequence[NewRecord], /) -> list[Position]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,7 @@ class Session:
     index_id: str
     answered: Mapping[TopicPartition, int]
     reader: LogReader
-    publisher: Publisher
+    publisher: Speaker
     applier: Applier
     store: VectorStore
     brake: Brake
@@ -155,6 +161,8 @@ class Session:
             end = self.reader.end((self.topics.memories.name, partition))
             if held.fact.event.seq >= end:
                 self._held.drop(partition)
+                if held.fact.answered:
+                    continue
                 reason = DecodeError(
                     "policy", f"its origin is offset {held.fact.event.seq}, and that log ends at {end}"
                 )
@@ -175,7 +183,11 @@ class Session:
     def _settle(self, batch: _Batch) -> None:
         began = time.monotonic()
         outcome = self.applier.apply(batch.inputs)
-        dead = batch.dead + [Dead(batch.records[place], reason) for place, reason in outcome.refused.items()]
+        dead = batch.dead + [
+            Dead(batch.records[place], reason)
+            for place, reason in outcome.refused.items()
+            if not batch.inputs[place].answered
+        ]
         self._check_brake(len(batch.inputs), dead)
         letters = [dead_letter(item.record, item.failure, self.topic_prefix) for item in dead]
         self.publisher.send_all([*self._encoded(outcome.answers), *letters])

@@ -2,15 +2,22 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
+from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.labelling import open_fast_classifier
+from hybrid_memory.index.server import ServerStore, open_generations
 from hybrid_memory.index.server_wait import open_when_there
 from hybrid_memory.index.timed import TimedEmbedder
 from hybrid_memory.runtime.background import Background
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.loop import Sink
+from hybrid_memory.sink.ownership import check_embedder
+from hybrid_memory.sink.turning import Turning
+
+_LOOK_SECONDS = 2.0
 
 
 class Worker(Background):
@@ -24,10 +31,13 @@ class Worker(Background):
         self._doing = "the embedding model is being loaded"
         self._opened = False
         self._sink: Sink | None = None
+        self._turning: Turning | None = None
 
     def stop(self) -> None:
         """Finish the batch, leave the group, and wait for both. A model that is being loaded is not waited for."""
         self._stop.set()
+        if self._turning is not None:
+            self._turning.end()
         if not self.loading:
             self.join(30)
 
@@ -51,11 +61,28 @@ class Worker(Background):
         store = open_when_there(self._settings.qdrant, embedder.dimensions, True, self._stop, self._say)
         if store is None:
             return
+        turning = self._turning = Turning(open_generations(self._settings.qdrant), self._stop, _LOOK_SECONDS)
         try:
-            self._sink = Sink(self._settings, store, embedder, labels, self._metrics, shared=True)
-            self._sink.run(self._stop)
+            while not self._stop.is_set():
+                self._sink = Sink(self._settings, store, embedder, labels, self._metrics, shared=True)
+                self._sink.run(turning.follow(store.generation))
+                if not self._stop.is_set() and (other := turning.attempt(partial(self._other, embedder))) is not None:
+                    store.close()
+                    store = other
         finally:
+            self._stop.set()
+            turning.join()
             store.close()
+
+    def _other(self, embedder: Embedder, name: str) -> ServerStore:
+        """Another generation, if it is for us."""
+        store = ServerStore.open_existing(self._settings.qdrant, name)
+        try:
+            check_embedder(store.identity(), embedder.name, embedder.dimensions)
+        except BaseException:
+            store.close()
+            raise
+        return store
 
     def _say(self, doing: str) -> None:
         self._doing = doing

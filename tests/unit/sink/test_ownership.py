@@ -42,12 +42,12 @@ def test_a_topic_that_it_does_not_know_is_refused() -> None:
 
 @pytest.mark.parametrize(("embedder", "dimensions"), [("other", 384), ("minilm", 385)])
 def test_another_embedder_is_refused(embedder: str, dimensions: int) -> None:
-    with pytest.raises(Refusal, match=r"vectors.*hm index reset"):
+    with pytest.raises(Refusal, match=r"vectors.*hm rebuild"):
         check_identity(IDENTITY, TOPICS, embedder, dimensions)
 
 
 def test_another_layout_is_refused() -> None:
-    with pytest.raises(Refusal, match=r"layout is version 99.*hm index reset"):
+    with pytest.raises(Refusal, match=r"layout is version 99.*hm rebuild"):
         check_identity(replace(IDENTITY, schema_version=99), TOPICS, "minilm", 384)
 
 
