@@ -90,6 +90,11 @@ class Job:
                 counts[reason] = counts.get(reason, 0) + count
         return counts
 
+    @property
+    def skipped_total(self) -> int:
+        """How many records were passed over."""
+        return sum(self.skipped.values())
+
     def working(self, now: datetime) -> dict[int, ReplayStatus]:
         """What workers that are still there say of their partitions."""
         return {

@@ -46,7 +46,7 @@ class Reader:
         self._consumer.assign([TopicPartition(topic, partition, begin)])
         while self.position < end:
             try:
-                messages = self._consumer.consume(limit, _WAIT_SECONDS)
+                messages = self._next(limit)
             except KafkaException as error:
                 raise Unavailable(f"topic {topic} cannot be read now: {error.args[0].str()}") from error
             if messages:
@@ -54,6 +54,18 @@ class Reader:
             elif time.monotonic() - heard > _SILENT_SECONDS:
                 raise Unavailable(f"Kafka has said nothing of {topic} for {_SILENT_SECONDS:.0f} s")
             yield [record for message in messages for record in self._taken(message, partition, end)]
+
+    def end(self, topic: str, partition: int) -> int:
+        """Where a partition ends now: the offset that its next record will get.
+
+        Raises:
+            Unavailable: Kafka does not answer.
+        """
+        try:
+            _, high = self._consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_SILENT_SECONDS)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka does not say where {topic} ends: {error.args[0].str()}") from error
+        return int(high)
 
     def close(self) -> None:
         """Let go of the connection."""
@@ -67,6 +79,11 @@ class Reader:
     ) -> None:
         self.close()
 
+    def _next(self, limit: int) -> list[Message]:
+        """What is there; waits for the first alone, since `consume` would wait for all of them."""
+        first = self._consumer.poll(_WAIT_SECONDS)
+        return [] if first is None else [first, *self._consumer.consume(max(1, limit - 1), 0)]
+
     def _taken(self, message: Message, partition: int, end: int) -> Iterator[Record]:
         if message.partition() != partition or self.position >= end:
             return
@@ -76,6 +93,6 @@ class Reader:
             if offset < end:
                 yield to_record(message)
         elif error.code() == KafkaError._PARTITION_EOF:
-            self.position = end
+            self.position = end if offset >= end else self.position
         elif error.code() not in _PASSING and not error.retriable():
             raise Refusal(f"topic {message.topic()} cannot be read: {error.str()}")

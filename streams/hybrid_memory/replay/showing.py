@@ -1,0 +1,158 @@
+"""Jobs for people and for programs: tables and JSON."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from hybrid_memory.replay.display import duration
+from hybrid_memory.replay.estimate import Estimate
+from hybrid_memory.replay.job import Job
+from hybrid_memory.schemas.replays import ReplayDefinition, ReplayFilters
+
+
+def as_dict(job: Job, now: datetime) -> dict[str, Any]:
+    """A job as JSON: its definition, what is wanted, what has become of it, and each partition."""
+    definition = job.definition.model_dump(mode="json", exclude_none=True, exclude={"ranges"})
+    return {
+        **definition,
+        "state": job.state(now),
+        "wanted": job.wanted,
+        "ratio": round(job.ratio, 4),
+        "classified": job.classified,
+        "failed": job.failed,
+        "skipped": job.skipped,
+        "partitions": [_partition(job, number) for number in sorted(job.ranges)],
+    }
+
+
+def print_jobs(jobs: Sequence[Job], now: datetime, as_json: bool) -> None:
+    """All jobs."""
+    if as_json:
+        print(json.dumps({"replays": [as_dict(job, now) for job in jobs]}, indent=2))
+        return
+    if not jobs:
+        print("no replays; hm replay start makes one")
+        return
+    table = _table("replay", "state", "done", "classified", "generation", "classifier", "meant")
+    for job in jobs:
+        definition = job.definition
+        meant = ("shadow; " if definition.shadow else "") + told(definition.filters)
+        generation, ratio = str(definition.generation), f"{job.ratio:.0%}"
+        cells = (job.id, job.state(now), ratio, f"{job.classified:,}", generation, definition.classifier.kind, meant)
+        table.add_row(*map(Text, cells))
+    Console().print(table)
+
+
+def print_job(job: Job, now: datetime, as_json: bool) -> None:
+    """All of one job."""
+    if as_json:
+        print(json.dumps(as_dict(job, now), indent=2))
+        return
+    definition, console = job.definition, Console()
+    table = _table("", "")
+    table.show_header = False
+    for name, value in (
+        ("replay", job.id),
+        ("state", job.state(now)),
+        ("made", f"{definition.created:%Y-%m-%d %H:%M:%S} UTC"),
+        ("meant", told(definition.filters)),
+        ("classifier", _classifier(definition)),
+        (
+            "generation",
+            f"{definition.generation}{', shadow: nothing is written to the facts' if definition.shadow else ''}",
+        ),
+        ("done", f"{job.ratio:.1%}"),
+        ("classified", f"{job.classified:,}, of which {job.failed:,} were left to the rules"),
+        ("passed over", ", ".join(f"{count:,} {reason}" for reason, count in sorted(job.skipped.items())) or "nothing"),
+    ):
+        table.add_row(name, Text(value))
+    console.print(table)
+    console.print()
+    table = _table("partition", "from", "to", "at", "", "worker", "says")
+    for number, span in sorted(job.ranges.items()):
+        status = job.working(now).get(number) or job.status.get(number)
+        said = ": ".join(filter(None, (status.state, status.reason))) if status else ""
+        state = "done" if job.is_done(number) else f"{_ratio(job, number):.0%}"
+        cells = (str(number), f"{span.start:,}", f"{span.end:,}", f"{job.position(number):,}", state)
+        table.add_row(*cells, Text(status.worker if status else ""), Text(said))
+    console.print(table)
+
+
+def print_estimate(definition: ReplayDefinition, found: Estimate, as_json: bool) -> None:
+    """What a job would do."""
+    if as_json:
+        said = {
+            "generation": definition.generation,
+            "memories": found.memories,
+            "characters": found.characters,
+            "skipped": found.skipped,
+            "texts_per_second": found.speed,
+            "seconds": found.seconds,
+        }
+        print(json.dumps(said, indent=2))
+        return
+    what = f"{found.memories:,} memories of {found.characters:,} characters"
+    print(f"{what} would be classified, generation {definition.generation}")
+    for reason, count in sorted(found.skipped.items()):
+        print(f"{count:,} records would be passed over: {reason}")
+    if found.speed is None:
+        print("how long that takes is not known: no replay with this classifier has run yet")
+    else:
+        print(f"one worker takes {duration(found.seconds)} at {found.speed:,.1f} texts a second")
+
+
+def told(filters: ReplayFilters) -> str:
+    """Filters in words."""
+    parts = [
+        f"{len(filters.keys):,} memories by key" if filters.keys else "",
+        f"users {', '.join(filters.users)}" if filters.users else "",
+        f"since {filters.since:%Y-%m-%d %H:%M}" if filters.since else "",
+        f"until {filters.until:%Y-%m-%d %H:%M}" if filters.until else "",
+        "stale ones" if filters.stale else "",
+        f"labels {', '.join(filters.labels)}" if filters.labels else "",
+        f"classified by {' or '.join(filters.sources)}" if filters.sources else "",
+    ]
+    return "; ".join(filter(None, parts)) or "all"
+
+
+def _classifier(definition: ReplayDefinition) -> str:
+    said = definition.classifier
+    files = [
+        f"taxonomy {said.taxonomy.version}" if said.taxonomy else "",
+        f"prompt {said.prompt.version}" if said.prompt else "",
+    ]
+    model = said.model if said.kind != "rules" else ""
+    return ", ".join(filter(None, [said.kind, model, *files]))
+
+
+def _partition(job: Job, number: int) -> dict[str, Any]:
+    span, status, progress = job.ranges[number], job.status.get(number), job.progress.get(number)
+    return {
+        "partition": number,
+        "start": span.start,
+        "end": span.end,
+        "next": job.position(number),
+        "done": job.is_done(number),
+        "classified": progress.classified if progress else 0,
+        "worker": status.worker if status else None,
+        "status": status.state if status else None,
+        "reason": status.reason if status else None,
+        "at": status.at.isoformat(timespec="milliseconds") if status else None,
+    }
+
+
+def _ratio(job: Job, number: int) -> float:
+    span = job.ranges[number]
+    return (job.position(number) - span.start) / max(1, span.end - span.start)
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == "replay")
+    return table
