@@ -6,7 +6,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from hybrid_memory.index.embedders import make_embedder
-from hybrid_memory.index.reset import index_folder
+from hybrid_memory.index.folders import index_folder
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.verify.check import Options, verify
