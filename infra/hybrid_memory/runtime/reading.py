@@ -61,7 +61,7 @@ class Log:
         consumer = make_consumer(self.settings, GROUP, **{"enable.partition.eof": True})
         try:
             consumer.assign([TopicPartition(topic.name, number, begin) for number, (begin, _) in wanted.items()])
-            with _shown(f"reading {topic.name}", sum(end - begin for begin, end in wanted.values())) as show:
+            with shown(f"reading {topic.name}", sum(end - begin for begin, end in wanted.values())) as show:
                 yield from self._until_ends(consumer, topic.name, wanted, show)
         finally:
             consumer.close()
@@ -119,7 +119,7 @@ def _at_end(message: Message) -> bool:
 
 
 @contextmanager
-def _shown(what: str, total: int) -> Iterator[Callable[[int], None]]:
+def shown(what: str, total: int) -> Iterator[Callable[[int], None]]:
     """A callback that says how far a long reading has come: a bar on a terminal, a line now and then elsewhere."""
     if sys.stderr.isatty():
         with _bar(what, total) as callback:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hybrid_memory.replay.compare_commands import diff, promote, revert
+
 if TYPE_CHECKING:
     from hybrid_memory.replay.job import Job
     from hybrid_memory.replay.starting import ReplayRequest
@@ -138,6 +140,11 @@ def resume(replay: JobName, as_json: AsJson = False, bootstrap_servers: Servers 
 def cancel(replay: JobName, as_json: AsJson = False, bootstrap_servers: Servers = None) -> None:
     """End it for good. What it has done stays: hm replay revert takes it back."""
     _want(replay, "cancelled", as_json, bootstrap_servers)
+
+
+app.command()(diff)
+app.command()(promote)
+app.command()(revert)
 
 
 def _want(replay: str, wanted: "Wanted", as_json: bool, bootstrap_servers: str | None) -> None:

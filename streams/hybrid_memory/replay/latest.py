@@ -60,6 +60,11 @@ class Latest:
         found = self._db.execute("SELECT offset FROM latest WHERE key = ?", (key,)).fetchone()
         return found is None or int(found[0]) <= offset
 
+    def last(self, key: bytes) -> int | None:
+        """Where this key stands last, if anywhere."""
+        found = self._db.execute("SELECT offset FROM latest WHERE key = ?", (key,)).fetchone()
+        return None if found is None else int(found[0])
+
     def best(self, seq: int) -> Known | None:
         """The best fact of this version, where there is one."""
         found = self._db.execute(

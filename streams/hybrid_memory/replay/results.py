@@ -38,10 +38,11 @@ def read_results(settings: Settings, job: str, cluster: Cluster | None = None) -
     starts, ends = cluster.starts(topic), cluster.ends(topic)
     with Reader(settings) as reader:
         for number in sorted(ends):
-            yield from _last_of_each(reader, topic.name, number, starts[number], ends[number])
+            yield from results_of(reader, topic.name, number, starts[number], ends[number])
 
 
-def _last_of_each(reader: Reader, topic: str, number: int, begin: int, end: int) -> Iterator[ReplayResult]:
+def results_of(reader: Reader, topic: str, number: int, begin: int, end: int) -> Iterator[ReplayResult]:
+    """Those of one partition, from one offset to before another; of each memory the last."""
     with Latest() as latest:
         for records in reader.read(topic, number, begin, end):
             latest.put((record.key or b"", record.offset) for record in records)

@@ -12,7 +12,7 @@ from rich.text import Text
 from hybrid_memory.replay.display import duration
 from hybrid_memory.replay.estimate import Estimate
 from hybrid_memory.replay.job import Job
-from hybrid_memory.schemas.replays import ReplayDefinition, ReplayFilters
+from hybrid_memory.schemas.replays import ReplayDefinition, ReplayFilters, ReplayOutcome
 
 
 def as_dict(job: Job, now: datetime) -> dict[str, Any]:
@@ -26,6 +26,7 @@ def as_dict(job: Job, now: datetime) -> dict[str, Any]:
         "classified": job.classified,
         "failed": job.failed,
         "skipped": job.skipped,
+        "outcome": None if job.outcome is None else job.outcome.model_dump(mode="json", exclude={"job"}),
         "partitions": [_partition(job, number) for number in sorted(job.ranges)],
     }
 
@@ -68,6 +69,7 @@ def print_job(job: Job, now: datetime, as_json: bool) -> None:
         ),
         ("done", f"{job.ratio:.1%}"),
         ("classified", f"{job.classified:,}, of which {job.failed:,} were left to the rules"),
+        ("outcome", "none yet" if job.outcome is None else outcome_told(job.outcome)),
         ("passed over", ", ".join(f"{count:,} {reason}" for reason, count in sorted(job.skipped.items())) or "nothing"),
     ):
         table.add_row(name, Text(value))
@@ -118,6 +120,15 @@ def told(filters: ReplayFilters) -> str:
         f"classified by {' or '.join(filters.sources)}" if filters.sources else "",
     ]
     return "; ".join(filter(None, parts)) or "all"
+
+
+def outcome_told(outcome: ReplayOutcome) -> str:
+    """What became of a job's results, in words."""
+    if outcome.state in ("promoting", "reverting"):
+        return f"{outcome.state} since {outcome.at:%Y-%m-%d %H:%M} UTC; where it was cut off, call it again"
+    left = "; ".join(f"{count:,} {reason}" for reason, count in sorted(outcome.left.items()))
+    facts = f"{outcome.emitted:,} fact{'' if outcome.emitted == 1 else 's'} of generation {outcome.generation}"
+    return f"{outcome.state}: {facts}" + (f"; left alone: {left}" if left else "")
 
 
 def _classifier(definition: ReplayDefinition) -> str:

@@ -57,9 +57,10 @@ def test_the_confusion_has_what_stayed_on_its_diagonal_and_each_change_beside_it
     assert {old: n for (old, new), n in pairs.items() if old == new} == kept
     beside: Counter[tuple[str | None, str | None]] = Counter()
     for it in changes:
-        gone, new = set(it.before) - set(it.after), set(it.after) - set(it.before)
+        gone: list[str | None] = [label for label in it.before if label not in it.after]
+        new: list[str | None] = [label for label in it.after if label not in it.before]
         if gone or new:
-            beside.update((a, b) for a in gone or {None} for b in new or {None})
+            beside.update((a, b) for a in gone or [None] for b in new or [None])
     assert dict(churn.moves) == beside
     assert [n for _, n in churn.pairs] == sorted(pairs.values(), reverse=True)
 
