@@ -32,6 +32,19 @@ def lock_folder(folder: Path) -> FileLock:
     return lock
 
 
+def is_held(folder: Path) -> bool:
+    """Whether a process holds the index in this folder."""
+    if not (folder / "lock").exists():
+        return False
+    lock = FileLock(folder / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
+
+
 def open_shard(folder: Path, dimensions: int) -> edge.EdgeShard:
     """The index in a folder that we hold, created where there is none.
 
@@ -48,7 +61,7 @@ def open_shard(folder: Path, dimensions: int) -> edge.EdgeShard:
             raise
         raise Refusal(
             f"the index in {folder} cannot be opened for vectors of {dimensions} dimensions ({_first_line(error)}); "
-            "build a new one beside it with hm rebuild, or move the folder away: the next start builds it again from Kafka"
+            "build a new one beside it with hm rebuild, or move the folder away: the next start builds one from Kafka"
         ) from None
 
 

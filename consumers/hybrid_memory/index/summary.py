@@ -1,14 +1,13 @@
 """What an index holds, in figures and a sample: enough to tell whether two indexes say the same."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from uuid import uuid4
 
 from hybrid_memory.index.points import StoredPoint
 from hybrid_memory.index.store import SCHEMA_VERSION, TopicPartition, VectorStore
 
-SAMPLE = 1000
 _PAGE = 200
 
 Version = tuple[int, int]
@@ -38,8 +37,8 @@ class Summary:
         return sum(max(0, at - self.before.get(place, 0)) for place, at in self.after.items())
 
 
-def summarise(store: VectorStore, since: int, sample: int = SAMPLE) -> Summary:
-    """Look at an index that was claimed; tombstones count from this time (ms) on.
+def summarise(store: VectorStore, since: int, sample: int) -> Summary:
+    """Look at an index that was claimed; tombstones count from this time (ms) on, and so many points are looked at.
 
     Raises:
         Unavailable: the store is away.
@@ -51,7 +50,7 @@ def summarise(store: VectorStore, since: int, sample: int = SAMPLE) -> Summary:
     readable = identity.schema_version == SCHEMA_VERSION
     return Summary(
         embedder=identity.embedder,
-        log=", ".join(f"{name} {topic_id}" for name, (topic_id, _) in sorted(identity.topics.items())),
+        log=log_name((name, topic_id) for name, (topic_id, _) in identity.topics.items()),
         memories=store.count(),
         users=len(store.users()),
         tombstones=store.tombstones(since),
@@ -59,6 +58,11 @@ def summarise(store: VectorStore, since: int, sample: int = SAMPLE) -> Summary:
         before=before,
         after=store.progress().positions,
     )
+
+
+def log_name(topics: Iterable[tuple[str, str]]) -> str:
+    """A log in words: the names and ids of its topics."""
+    return ", ".join(f"{name} {topic_id}" for name, topic_id in sorted(topics))
 
 
 def versions(store: VectorStore, keys: list[str]) -> dict[str, Version | None]:

@@ -19,12 +19,14 @@ GROUP_PREFIX = "hm-sink-"
 class Attached:
     """A log and an index that belong together.
 
-    `start` is where to read each partition from. What stands before `answered` was answered already, by the sink of
-    another index or by this one before it was restored from a copy: it is applied in silence.
+    `first` is the first offset that each partition still has, and `start` where to read it from. What stands before
+    `answered` was answered already, by the sink of another index or by this one before it was restored from a copy: it
+    is applied in silence.
     """
 
     topics: Topics
     identity: Identity
+    first: Mapping[TopicPartition, int]
     start: Mapping[TopicPartition, int]
     answered: Mapping[TopicPartition, int]
     delete_retention_ms: int
@@ -37,7 +39,7 @@ def attach(cluster: Cluster, topic_prefix: str, store: VectorStore, embedder: Em
         Unavailable: Kafka is away, or the topics are not there yet.
         Refusal: the index is not a view of this log.
     """
-    topics = _topics(cluster, topic_prefix)
+    topics = find_topics(cluster, topic_prefix)
     both = {topic.name: topic for topic in (topics.memories, topics.classified)}
     identity = store.identity()
     if identity is None:
@@ -51,13 +53,29 @@ def attach(cluster: Cluster, topic_prefix: str, store: VectorStore, embedder: Em
     check_progress(progress, ends, int(time.time() * 1000), retention)
     starts = {(topic.name, number): at for topic in both.values() for number, at in cluster.starts(topic).items()}
     start = {place: max(at, progress.positions.get(place, 0)) for place, at in starts.items()}
-    return Attached(topics, identity, start, cluster.committed(GROUP_PREFIX, both.values()), retention)
+    return Attached(topics, identity, starts, start, cluster.committed(GROUP_PREFIX, both.values()), retention)
 
 
-def _topics(cluster: Cluster, prefix: str) -> Topics:
+def find_topics(cluster: Cluster, prefix: str) -> Topics:
+    """Both topics.
+
+    Raises:
+        Unavailable: Kafka is away, or they are not there yet.
+    """
     names = (prefix + MEMORIES, prefix + CLASSIFIED)
     found = cluster.topics(names)
     missing = [name for name in names if name not in found]
     if missing:
         raise Unavailable("missing topics; make them with: hm topics apply")
     return Topics(*(found[name] for name in names))
+
+
+def watermark(cluster: Cluster, topics: Topics) -> dict[TopicPartition, int]:
+    """How far any sink has published that it has applied and answered the log.
+
+    Raises:
+        Unavailable: Kafka is away.
+    """
+    both = (topics.memories, topics.classified)
+    ends = {(topic.name, number): end for topic in both for number, end in cluster.ends(topic).items()}
+    return {place: min(offset, ends[place]) for place, offset in cluster.committed(GROUP_PREFIX, both).items()}

@@ -22,7 +22,7 @@ from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import NewRecord, Position
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
-from hybrid_memory.sink.attach import GROUP_PREFIX, attach
+from hybrid_memory.sink.attach import GROUP_PREFIX, attach, watermark
 from hybrid_memory.sink.bounded import BoundedReader
 from hybrid_memory.sink.session import Session
 from hybrid_memory.sink.terms import Labeller, Log
@@ -54,11 +54,13 @@ class Filler:
         self._store = store
         self._cluster = Cluster(settings, _ANSWER_SECONDS)
         attached = attach(self._cluster, settings.topic_prefix, store, embedder)
-        topics, self._both = attached.topics, (attached.topics.memories, attached.topics.classified)
+        topics = self._topics = attached.topics
         self.delete_retention_ms = attached.delete_retention_ms
-        self.start = dict(attached.start)
+        self.first = attached.first
         index_id = attached.identity.index_id
-        self._reader = BoundedReader(settings, GROUP_PREFIX + index_id, self._both, attached.start)
+        self._reader = BoundedReader(
+            settings, GROUP_PREFIX + index_id, (topics.memories, topics.classified), attached.start
+        )
         log = Log(topics.memories.topic_id, topics.memories.partitions)
         self._session = Session(
             topics=topics,
@@ -90,18 +92,8 @@ class Filler:
         return self._reader.positions
 
     def watermark(self) -> dict[TopicPartition, int]:
-        """How far any sink has published that it has applied and answered the log.
-
-        Raises:
-            Unavailable: Kafka is away.
-        """
-        ends = {(topic.name, number): end for topic in self._both for number, end in self._cluster.ends(topic).items()}
-        told = self._cluster.committed(GROUP_PREFIX, self._both)
-        return {place: min(offset, ends[place]) for place, offset in told.items()}
-
-    def first(self) -> dict[TopicPartition, int]:
-        """The first offset that each partition still has."""
-        return {(topic.name, number): at for topic in self._both for number, at in self._cluster.starts(topic).items()}
+        """As :func:`~hybrid_memory.sink.attach.watermark`."""
+        return watermark(self._cluster, self._topics)
 
     def up_to(
         self, bounds: Mapping[TopicPartition, int], stop: threading.Event, told: Callable[[], None] = lambda: None

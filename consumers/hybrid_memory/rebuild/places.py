@@ -1,0 +1,165 @@
+"""Where generations of the index are built and looked at: folders of the embedded index, or collections on a server."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+
+from hybrid_memory.index.folders import FolderGenerations
+from hybrid_memory.index.generations import Generations
+from hybrid_memory.index.store import VectorStore
+from hybrid_memory.index.summary import Summary, summarise
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.kafka import Cluster
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.sink.attach import GROUP_PREFIX
+
+_ANSWER_SECONDS = 30.0
+
+
+class Place(ABC):
+    """Opens generations of one index.
+
+    Raises (any call):
+        Unavailable, Refusal: it cannot be done now, or not by us.
+    """
+
+    generations: Generations
+
+    @abstractmethod
+    def create(self, name: str, dimensions: int) -> VectorStore:
+        """A generation to be filled by us alone, new where there is none."""
+
+    @abstractmethod
+    def look(self, name: str, since: int, sample: int) -> Summary | None:
+        """What is in a generation, as :func:`summarise`; None where there is nothing yet."""
+
+    @abstractmethod
+    def answer(self, store: VectorStore) -> None:
+        """Answer those who ask of what we have open."""
+
+    @abstractmethod
+    def check_unused(self, name: str) -> None:
+        """Refuse a generation that somebody follows the log with."""
+
+    @abstractmethod
+    def held(self, name: str) -> bool:
+        """Whether a process has this generation to itself."""
+
+    @abstractmethod
+    def describe(self, name: str) -> str:
+        """What a person calls it."""
+
+    def close(self) -> None:
+        """Let go of connections."""
+        return
+
+
+class Folders(Place):
+    """In the data folder. Only one process can read a generation; it is asked where it is not us."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.generations: FolderGenerations = FolderGenerations(data_dir)
+
+    def create(self, name: str, dimensions: int) -> VectorStore:
+        from hybrid_memory.index.edge import EdgeStore
+
+        return EdgeStore.open(self.generations.folder(name), dimensions)
+
+    def look(self, name: str, since: int, sample: int) -> Summary | None:
+        from hybrid_memory.index.asking import ask
+        from hybrid_memory.index.edge import EdgeStore
+
+        folder = self.generations.folder(name)
+        if not (folder / "shard").exists():
+            return None
+        if not self.held(name):
+            store = EdgeStore.open_existing(folder)
+            try:
+                return summarise(store, since, sample)
+            finally:
+                store.close()
+        if (answer := ask(folder, since, sample, _ANSWER_SECONDS)) is not None:
+            return answer
+        raise Refusal(
+            f"the process that uses the index in {folder} does not answer; stop it, or wait until it is ready"
+        )
+
+    def answer(self, store: VectorStore) -> None:
+        from hybrid_memory.index.asking import answer_if_asked
+        from hybrid_memory.index.edge import EdgeStore
+
+        if isinstance(store, EdgeStore):
+            answer_if_asked(store.folder, store)
+
+    def check_unused(self, name: str) -> None:
+        if self.held(name):
+            raise Refusal(f"{self.describe(name)} is in use by another process; stop that one first")
+
+    def held(self, name: str) -> bool:
+        from hybrid_memory.index.edge_folder import is_held
+
+        return is_held(self.generations.folder(name))
+
+    def describe(self, name: str) -> str:
+        return str(self.generations.folder(name))
+
+
+class Collections(Place):
+    """On a Qdrant server, where anybody may look."""
+
+    def __init__(self, settings: Settings) -> None:
+        from hybrid_memory.index.server import open_generations
+
+        self._settings = settings
+        self._opened = open_generations(settings.qdrant)
+        self.generations = self._opened
+
+    def create(self, name: str, dimensions: int) -> VectorStore:
+        from hybrid_memory.index.server import ServerStore
+
+        return ServerStore.open(self._settings.qdrant, dimensions, True, name)
+
+    def look(self, name: str, since: int, sample: int) -> Summary | None:
+        from hybrid_memory.index.server import ServerStore
+
+        if name not in self.generations.names():
+            return None
+        store = ServerStore.open_existing(self._settings.qdrant, name)
+        try:
+            return summarise(store, since, sample)
+        finally:
+            store.close()
+
+    def answer(self, store: VectorStore) -> None:
+        """Nobody has to ask."""
+
+    def check_unused(self, name: str) -> None:
+        from hybrid_memory.index.server import ServerStore
+
+        store = ServerStore.open_existing(self._settings.qdrant, name)
+        try:
+            identity = store.identity()
+        finally:
+            store.close()
+        group = GROUP_PREFIX + (identity.index_id if identity else "")
+        cluster = Cluster(self._settings, 5)
+        described = cluster.result(cluster.admin.describe_consumer_groups([group], request_timeout=5)[group])
+        if described.members:
+            raise Refusal(f"{len(described.members)} hm sink still feed {self.describe(name)}; stop them first")
+
+    def held(self, name: str) -> bool:  # noqa: ARG002
+        return False
+
+    def describe(self, name: str) -> str:
+        return f"the collection {name}"
+
+    def close(self) -> None:
+        self._opened.close()
+
+
+def place_of(settings: Settings) -> Place:
+    """Where these settings say that the index lives.
+
+    Raises:
+        Refusal: the server cannot be named so.
+    """
+    return Folders(settings.data_dir) if settings.qdrant.url is None else Collections(settings)
