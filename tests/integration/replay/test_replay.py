@@ -76,4 +76,7 @@ def test_filters_mean_users_labels_sources_and_what_is_stale(log: ReplayWorld) -
     assert set(log.results(stale)) == {"chess", "swim"}
     assert stale.skipped == {"has one": 1}
     assert log.replay(ReplayRequest(ReplayFilters(stale=True))).classified == 0
-    assert set(log.results(log.replay(ReplayRequest(ReplayFilters(sources=("llm",)), shadow=True)))) == {"chess", "swim"}
+    assert set(log.results(log.replay(ReplayRequest(ReplayFilters(sources=("llm",)), shadow=True)))) == {
+        "chess",
+        "swim",
+    }
