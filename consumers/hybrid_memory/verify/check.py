@@ -1,31 +1,35 @@
 """The comparison of index and log, right beside a running system.
 
-A round asks the index how far it has applied the log, reads the log to its end, looks at points, and reads the log to
-its end again. A memory of which nothing was said at or after the position that the index told at first is settled:
-the index must have shown just what the log says, whenever in between it was looked at. The others are looked at again.
+An index stands somewhere between two positions: the one that it tells before its points are looked at, and the one
+after. The log is read just up to the second. A memory that is spoken of in between is looked at again; of any other the
+index must show what the log says. One thing may be missing from the log at that place: what the sink answered to a
+record that it refused. So where anything differs, the log is read to its end; a memory of which more is said there is
+looked at again too.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.sink.ownership import check_identity
 from hybrid_memory.verify.differences import Kind
-from hybrid_memory.verify.follow import Follower
+from hybrid_memory.verify.follow import Follower, Positions
 from hybrid_memory.verify.ledger import Ledger, Partition
 from hybrid_memory.verify.states import Shown
 from hybrid_memory.verify.views import About, View
 
 _PAUSE = 0.2
-Looked = Iterable[tuple[list[str], list[Shown]]]
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What to compare. `sample`: so many memories by chance, instead of all. `wait_s` bounds how long what changes is
-    looked at again. `provisional_s`: how long a memory may wait for the classifier stream.
+    """What to compare.
+
+    `sample`: so many memories by chance, instead of all. `wait_s` bounds how long an index that is behind is waited
+    for, and how long what changes is looked at again. `provisional_s`: how long a memory may wait for the classifier
+    stream.
     """
 
     sample: int | None = None
@@ -75,7 +79,7 @@ def verify(view: View, follower: Follower, options: Options, say: Say = lambda _
     """
     began = time.monotonic()
     about = view.about()
-    topics = {topic.name: topic for topic in (follower.memories, follower.classified)}
+    topics = {topic.name: topic for topic in follower.topics}
     check_identity(about.identity, topics, about.embedder, about.dimensions)
     ledger = Ledger(follower.memories.partitions, follower.memories.topic_id)
     try:
@@ -99,55 +103,70 @@ class _Check:
     number: int = 0
 
     def run(self) -> list[Behind]:
-        """Compare until nothing is open, or the time is over; the partitions in which the index is behind then."""
-        self.say("reading the log")
-        self.follower.follow(self.ledger)
-        goal = {topic.name: self.follower.ends(topic) for topic in (self.follower.memories, self.follower.classified)}
-        self.say("reading the index")
-        if self.options.sample is None:
-            self._round(lambda _: (([], shown) for shown in self.view.points()))
-        else:
-            self.ledger.sample(self.options.sample)
-        # What is new since then was not there when this began.
-        self.ledger.close_to_new()
-        deadline = time.monotonic() + (self.options.wait_s if self.view.moves else 0.0)
+        """Compare until nothing is open, or the time is over; the partitions in which the index was behind."""
+        goal, deadline = self.follower.ends(), self._deadline()
+        while (behind := list(_behind(goal, self._about()))) and time.monotonic() < deadline:
+            self.say("waiting for the index to apply what the log has")
+            time.sleep(_PAUSE)
+        self._compare_all()
+        deadline = self._deadline()
         while True:
-            about = self._round(self._open)
-            behind = list(_behind(goal, about))
-            if not (self.ledger.still_open or behind) or time.monotonic() >= deadline:
+            for keys in self.ledger.open():
+                self._compare_again(keys)
+            if not self.ledger.still_open or time.monotonic() >= deadline:
                 return behind
             self.say("looking again at what changed")
             time.sleep(_PAUSE)
 
-    def _round(self, look: Callable[[About], Looked]) -> About:
+    def _compare_all(self) -> None:
+        """One look at everything; what is new meanwhile is left out."""
+        before = self._about()
+        self.say("reading the log")
+        self.follower.read_to(self.ledger, before)
+        self.ledger.close_to_new()
+        if self.options.sample is not None:
+            self.ledger.sample(self.options.sample)
+            return
         self.number += 1
+        self.say("reading the index")
+        differs = [self._compare([], points) for points in self.view.points()]
+        after = self._about()
+        self._reopen(self.follower.read_to(self.ledger, after, since=before), after, any(differs))
+
+    def _compare_again(self, keys: list[str]) -> None:
+        self.number += 1
+        before = self._about()
+        shown = self.view.find(keys)
+        after = self._about()
+        touched = self.follower.read_to(self.ledger, after, since=before)
+        self._reopen(touched, after, self._compare(keys, shown))
+
+    def _reopen(self, touched: set[str], after: Positions, differs: bool) -> None:
+        self.ledger.reopen(self.number, touched)
+        if differs:
+            self.ledger.reopen(self.number, self.follower.touched_since(after), if_different=True)
+
+    def _compare(self, keys: list[str], shown: list[Shown]) -> bool:
+        age = self.options.provisional_s
+        before = None if age is None else int((time.time() - age) * 1000)
+        return self.ledger.compare(self.number, keys, shown, before)
+
+    def _about(self) -> Positions:
         about = self.view.about()
         if about.index_id != self.index_id:
             raise Unavailable("another index took this one's place while it was looked at; run it again")
-        self.follower.follow(self.ledger)
-        for asked, shown in look(about):
-            self.ledger.compare(self.number, asked, shown, self._provisional_before())
-        self.follower.follow(self.ledger)
-        self.ledger.reopen(self.number, *self._applied(about))
-        return about
+        return about.positions
 
-    def _open(self, about: About) -> Looked:
-        return ((keys, self.view.find(keys)) for keys in self.ledger.open(*self._applied(about)))
-
-    def _applied(self, about: About) -> tuple[Mapping[int, int], Mapping[int, int]]:
-        return about.of(self.follower.memories.name), about.of(self.follower.classified.name)
-
-    def _provisional_before(self) -> int | None:
-        age = self.options.provisional_s
-        return None if age is None else int((time.time() - age) * 1000)
+    def _deadline(self) -> float:
+        return time.monotonic() + (self.options.wait_s if self.view.moves else 0.0)
 
 
-def _behind(goal: dict[str, dict[int, int]], about: About) -> Iterator[Behind]:
+def _behind(goal: Positions, applied: Positions) -> Iterator[Behind]:
     for topic, ends in goal.items():
         for number, end in ends.items():
-            applied = about.of(topic).get(number, 0)
-            if applied < end:
-                yield Behind(topic, number, applied, end)
+            at = applied.get(topic, {}).get(number, 0)
+            if at < end:
+                yield Behind(topic, number, at, end)
 
 
 def _report(ledger: Ledger, about: About, options: Options, behind: list[Behind]) -> Report:

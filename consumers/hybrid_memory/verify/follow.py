@@ -1,13 +1,18 @@
-"""Reads both topics into a ledger, as far as they go, and later on from there."""
+"""Reads both topics into a ledger, just as far as an index has applied them."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import CLASSIFIED, MEMORIES
+from hybrid_memory.schemas import CLASSIFIED, MEMORIES, Record
+from hybrid_memory.schemas.identity import split_fact_key
 from hybrid_memory.verify.ledger import Ledger
+
+Positions = Mapping[str, Mapping[int, int]]
+"""Of each topic and partition, the next offset."""
 
 
 @dataclass(slots=True)
@@ -34,25 +39,58 @@ class Follower:
         memories, classified = (found[name] for name in names)
         return cls(log, memories, classified)
 
-    def follow(self, ledger: Ledger) -> None:
-        """Read to where both topics end now.
+    @property
+    def topics(self) -> tuple[TopicInfo, TopicInfo]:
+        """Both."""
+        return self.memories, self.classified
 
-        The end of the facts is asked for first: then every memory that they tell of stands before the other end.
+    def ends(self) -> Positions:
+        """Where both end now.
 
         Raises:
             Unavailable: Kafka does not answer.
         """
-        facts = self._ranges(self.classified)
-        memories = self._ranges(self.memories)
-        ledger.memories(self.log.read(self.memories, memories))
-        ledger.facts(self.log.read(self.classified, facts))
-        for topic, ranges in ((self.memories, memories), (self.classified, facts)):
+        return {topic.name: self.log.cluster.ends(topic) for topic in self.topics}
+
+    def read_to(self, ledger: Ledger, applied: Positions, since: Positions | None = None) -> set[str]:
+        """Read on, up to these positions; the keys of the memories that were spoken of at or after `since`.
+
+        An index passes a fact only after the memory that it tells of, so every memory is there before its facts.
+        """
+        touched: set[str] = set()
+        for topic, take in ((self.memories, ledger.memories), (self.classified, ledger.facts)):
+            ranges = self._ranges(topic, applied.get(topic.name, {}))
+            records = self.log.read(topic, ranges)
+            after = None if since is None else since.get(topic.name, {})
+            take(records if after is None else _noting(records, after, touched))
             self._read[topic.name] = {number: end for number, (_, end) in ranges.items()}
+        return touched
 
-    def ends(self, topic: TopicInfo) -> dict[int, int]:
-        """Up to where each partition has been read."""
-        return dict(self._read.get(topic.name, {}))
+    def touched_since(self, positions: Positions) -> set[str]:
+        """The keys of the memories that were spoken of from these positions on."""
+        touched: set[str] = set()
+        for topic, ends in zip(self.topics, self.ends().values(), strict=True):
+            begun = positions.get(topic.name, {})
+            for record in self.log.read(topic, {number: (begun.get(number, 0), end) for number, end in ends.items()}):
+                touched.add(key_of(record))
+        return touched
 
-    def _ranges(self, topic: TopicInfo) -> dict[int, tuple[int, int]]:
+    def _ranges(self, topic: TopicInfo, applied: Mapping[int, int]) -> dict[int, tuple[int, int]]:
         begun = self._read.get(topic.name) or self.log.cluster.starts(topic)
-        return {number: (begun[number], end) for number, end in self.log.cluster.ends(topic).items()}
+        return {number: (begin, max(begin, applied.get(number, 0))) for number, begin in begun.items()}
+
+
+def key_of(record: Record) -> str:
+    """The key of the memory that a record speaks of; nothing where it has none."""
+    key = (record.key or b"").decode(errors="replace")
+    try:
+        return split_fact_key(key)[0]
+    except ValueError:
+        return key
+
+
+def _noting(records: Iterable[Record], since: Mapping[int, int], touched: set[str]) -> Iterator[Record]:
+    for record in records:
+        if record.offset >= since.get(record.partition, 0):
+            touched.add(key_of(record))
+        yield record

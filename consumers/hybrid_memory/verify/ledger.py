@@ -5,15 +5,15 @@ memory. Texts are not in it, only their digests.
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TypeVar
 
-from hybrid_memory.schemas import Memory, MemoryClassified, Record, partition_of
+from hybrid_memory.schemas import Memory, Record, partition_of
 from hybrid_memory.schemas.identity import split_fact_key
 from hybrid_memory.sink.decode import read_fact, read_memory
-from hybrid_memory.sink.terms import Unreadable, Write
+from hybrid_memory.sink.terms import Write
 from hybrid_memory.verify.differences import Kind, difference
 from hybrid_memory.verify.states import NOTHING, Said, Shown, digest_of, labels_digest
 
@@ -23,21 +23,16 @@ _OPEN, _LEFT_OUT = 0, -1  # else the round in which it was compared
 _SCHEMA = """
 CREATE TABLE memory (
     key TEXT PRIMARY KEY, part INTEGER NOT NULL, seq INTEGER, digest TEXT, provided TEXT,
-    seen INTEGER NOT NULL DEFAULT -1, fact_seen INTEGER NOT NULL DEFAULT -1,
     round INTEGER NOT NULL, live INTEGER NOT NULL DEFAULT 0, kind TEXT, why TEXT
 ) WITHOUT ROWID;
 CREATE TABLE fact (
     key TEXT, seq INTEGER, generation INTEGER, source TEXT, labels TEXT, PRIMARY KEY (key, seq, generation)
 ) WITHOUT ROWID;
-CREATE INDEX open ON memory (part, key) WHERE round = 0;
+CREATE INDEX open ON memory (key) WHERE round = 0;
 """
 _READ = """
-INSERT INTO memory (key, part, seq, digest, provided, seen, round) VALUES (?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT DO UPDATE SET seq = excluded.seq, digest = excluded.digest, provided = excluded.provided,
-    seen = excluded.seen
-"""
-_SEEN = """
-INSERT INTO memory (key, part, seen, round) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET seen = excluded.seen
+INSERT INTO memory (key, part, seq, digest, provided, round) VALUES (?, ?, ?, ?, ?, ?)
+ON CONFLICT DO UPDATE SET seq = excluded.seq, digest = excluded.digest, provided = excluded.provided
 """
 _NOTE = """
 INSERT INTO memory (key, part, round, live, kind, why) VALUES (?, ?, ?, ?, ?, ?)
@@ -94,13 +89,11 @@ class Ledger:
 
     def _memory(self, record: Record) -> None:
         said, _ = read_memory(record, self._partitions, answered=True)
-        if isinstance(said, Unreadable):
-            self._db.execute(_SEEN, (said.key, record.partition, record.offset, self._new))
-        elif isinstance(said, Write):
+        if isinstance(said, Write):
             memory = said.event if isinstance(said.event, Memory) else None
             digest = None if memory is None else digest_of(memory)
             provided = None if memory is None or memory.classifiers is None else labels_digest(memory.classifiers)
-            row = (said.key, record.partition, record.offset, digest, provided, record.offset, self._new)
+            row = (said.key, record.partition, record.offset, digest, provided, self._new)
             self._db.execute(_READ, row)
 
     def _fact(self, record: Record) -> None:
@@ -109,53 +102,45 @@ class Ledger:
         except ValueError:
             return
         fact, _ = read_fact(record, self._partitions, self._topic_id, answered=True)
-        if fact is None:
-            if record.value is not None:
-                return  # it is dead
+        if fact is None and record.value is None:
             self._db.execute("DELETE FROM fact WHERE (key, seq, generation) = (?, ?, ?)", (key, seq, generation))
-        else:
-            event: MemoryClassified = fact.event
+        elif fact is not None:
+            event = fact.event
             row = (key, seq, generation, event.provenance.source, labels_digest(event.classifiers))
             self._db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?)", row)
-        self._db.execute("UPDATE memory SET fact_seen = ? WHERE key = ?", (record.offset, key))
 
     # the index
 
     def compare(
         self, number: int, asked: Iterable[str], shown: Iterable[Shown], provisional_before: int | None = None
-    ) -> None:
-        """In this round (from 1), compare what is shown, and those keys that were asked for and are not."""
-        points = {point.key: point for point in shown}
+    ) -> bool:
+        """In this round (from 1), compare what is shown, and those keys that were asked for and are not; whether any
+        differs.
+        """
+        points, differs = {point.key: point for point in shown}, False
         for some in _chunks(dict.fromkeys([*points, *asked])):
             said = self._said(some)
             with self._changes():
                 for key in some:
                     point = points.get(key)
                     found = difference(said.get(key, NOTHING), point, provisional_before)
+                    differs = differs or found is not None
                     self._note(key, number, point is not None and point.memory is not None, found)
+        return differs
 
-    def open(self, memories: Mapping[int, int], facts: Mapping[int, int]) -> Iterator[list[str]]:
-        """The keys that are open, some at a time; without those of which something was said at or after these offsets
-        of their partition, since an index that stands there cannot show it yet.
-        """
-        query = (
-            f"SELECT key FROM memory WHERE round = {_OPEN} AND part = ? AND key > ? AND seen < ? AND fact_seen < ?"
-            f" ORDER BY key LIMIT {_AT_ONCE}"
-        )
-        for part in range(self._partitions):
-            last, until = "", (memories.get(part, 0), facts.get(part, 0))
-            while some := [row[0] for row in self._db.execute(query, (part, last, *until))]:
-                yield some
-                last = some[-1]
+    def open(self) -> Iterator[list[str]]:
+        """The keys that are open, some at a time."""
+        last = ""
+        query = f"SELECT key FROM memory WHERE round = {_OPEN} AND key > ? ORDER BY key LIMIT {_AT_ONCE}"
+        while some := [row[0] for row in self._db.execute(query, (last,))]:
+            yield some
+            last = some[-1]
 
-    def reopen(self, number: int, memories: Mapping[int, int], facts: Mapping[int, int]) -> None:
-        """What this round compared, and was said of at or after these offsets of its partition, is open again."""
-        for part in range(self._partitions):
-            self._db.execute(
-                f"UPDATE memory SET round = {_OPEN}, kind = NULL"
-                " WHERE round = ? AND part = ? AND (seen >= ? OR fact_seen >= ?)",
-                (number, part, memories.get(part, 0), facts.get(part, 0)),
-            )
+    def reopen(self, number: int, keys: Iterable[str], if_different: bool = False) -> None:
+        """Those of these memories that this round compared (and found to differ) are open again."""
+        query = f"UPDATE memory SET round = {_OPEN}, kind = NULL WHERE key = ? AND round = ?"
+        with self._changes():
+            self._db.executemany(query + " AND kind IS NOT NULL" * if_different, ((key, number) for key in keys))
 
     def close_to_new(self) -> None:
         """From now on, memories that are new are left out."""

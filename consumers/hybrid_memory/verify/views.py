@@ -1,7 +1,7 @@
 """An index as the check looks at it: in this process, or through the service that holds it."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from types import TracebackType
 from typing import Any, Self
 
@@ -32,10 +32,6 @@ class About(BaseModel):
     def identity(self) -> Identity:
         """Whose view it is."""
         return Identity(self.index_id, self.topics, self.embedder, self.dimensions, self.schema_version)
-
-    def of(self, topic: str) -> Mapping[int, int]:
-        """The next offset to apply of each partition of a topic."""
-        return self.positions.get(topic, {})
 
 
 class View(ABC):

@@ -50,8 +50,7 @@ def checked(world: World, index: Index) -> Ledger:
     ledger.memories(memories)
     ledger.facts(facts)
     ledger.compare(1, [], [Shown.of(point) for point in index.values()])
-    ends = {0: len(world.memories)}, {0: len(world.facts)}
-    for keys in ledger.open(*ends):
+    for keys in ledger.open():
         ledger.compare(2, keys, [])
     assert ledger.still_open == 0
     return ledger
@@ -109,15 +108,18 @@ def test_every_wrong_is_seen(moves: list[tuple]) -> None:  # type: ignore[type-a
             assert checked(world, sink.index | {key: risen}).kinds() == {"resurrected": 1}
 
 
-def test_what_is_said_after_the_position_is_compared_again() -> None:
+def test_what_is_spoken_of_meanwhile_is_compared_again() -> None:
     world, sink = at_rest([("write", own("tea")), ("write", own("milk"))])
-    ledger = checked(world, sink.index)
-    [at, _] = sorted(point.seq for point in sink.index.values())
-    ledger.reopen(1, {0: at}, {0: 0})  # an index that stood before both could not be asked
-    assert ledger.still_open == 2
-    assert list(ledger.open({0: at}, {0: 0})) == []
-    assert [len(keys) for keys in ledger.open({0: at + 1}, {0: 0})] == [1]
-    ledger.reopen(2, {0: 0}, {0: 0})
+    tea, milk = sorted(sink.index)
+    ledger = checked(world, {tea: sink.index[tea], milk: replace(sink.index[milk], seq=7)})
+    assert ledger.kinds() == {"stale": 1}
+    ledger.reopen(1, [tea], if_different=True)
+    assert ledger.still_open == 0, "it did not differ"
+    ledger.reopen(2, [tea, milk])
+    assert ledger.still_open == 0, "another round compared them"
+    ledger.reopen(1, [milk], if_different=True)
+    assert (list(ledger.open()), ledger.kinds()) == ([[milk]], {})
+    ledger.reopen(1, [tea])
     assert ledger.still_open == 2
 
 
