@@ -1,16 +1,20 @@
 """Which classifier these settings come to, and why: decided before anything is loaded, then opened."""
 
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.ruled import RuleClassifier
-from hybrid_memory.classifier.rules import Rules, default_rules
+from hybrid_memory.classifier.rules import Rules
 from hybrid_memory.classifier.taxonomy import Taxonomy, TaxonomyError, default_taxonomy, load_taxonomy
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
+
+RULES = "hybrid_memory.classifier.rules"
+"""The entry-point group of the sink's own rules: settings in, a classifier out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,14 @@ def taxonomy_at(path: Path | None) -> Taxonomy:
         raise Refusal(str(error)) from None
 
 
-def rule_classifier(settings: Settings) -> RuleClassifier:
-    """The rules of that taxonomy."""
-    return RuleClassifier(default_rules() if settings.classifier.taxonomy is None else Rules(taxonomy_of(settings)))
+def rule_classifier(settings: Settings) -> Classifier:
+    """The rules of that taxonomy as the sink applies them, by key words and examples, where it is installed too; else
+    by key words alone. The sink needs an embedder and lies on a higher floor, so its rules come by entry point.
+
+    Raises:
+        Refusal: the taxonomy cannot be used.
+    """
+    for entry in entry_points(group=RULES):
+        found: Classifier = entry.load()(settings)
+        return found
+    return RuleClassifier(Rules(taxonomy_of(settings)))

@@ -9,8 +9,10 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
-from hybrid_memory.classifier.choose import Choice, rule_classifier
+from hybrid_memory.classifier import default_rules
+from hybrid_memory.classifier.choose import Choice
 from hybrid_memory.classifier.port import Classifier
+from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.classifier.service.app import create_app
 from hybrid_memory.classifier.service.engine import Engine, Open
 from hybrid_memory.classifier.service.gather import Gatherer
@@ -48,7 +50,7 @@ def service_over(classifier: Classifier | Open, *, keys: Path | None = None, **s
     gatherer = Gatherer(given.service.gather_ms / 1000, given.service.queue_texts)
     opener: Open = (lambda: (classifier, Choice("qwen", "test"))) if isinstance(classifier, Classifier) else classifier
     engine = Engine(opener, gatherer, on_failure=lambda: None)
-    with served(create_app(given, engine, gatherer, rule_classifier(Settings()), Metrics(), guard)) as url:
+    with served(create_app(given, engine, gatherer, RuleClassifier(default_rules()), Metrics(), guard)) as url:
         if isinstance(classifier, Classifier):
             deadline = time.monotonic() + 20
             while engine.not_ready() is not None:

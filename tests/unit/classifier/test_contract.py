@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from hybrid_memory.classifier.choose import rule_classifier
+from hybrid_memory.classifier import default_rules
 from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.remote.openai import open_server
 from hybrid_memory.classifier.remote.service import open_service
-from hybrid_memory.runtime.settings import Settings, load_settings
+from hybrid_memory.classifier.ruled import RuleClassifier
+from hybrid_memory.runtime.settings import load_settings
 from tests.unit.classifier.contract import ClassifierContract
 from tests.unit.classifier.model_server import STYLES, ModelServer
 from tests.unit.classifier.serving import served, service_over
@@ -28,7 +29,7 @@ class TestRules(ClassifierContract):
     @pytest.fixture(scope="class")
     @classmethod
     def classifier(cls) -> Classifier:
-        return rule_classifier(Settings())
+        return RuleClassifier(default_rules())
 
 
 class TestServer(ClassifierContract):
@@ -55,7 +56,7 @@ class TestService(ClassifierContract):
     @pytest.fixture(scope="class")
     @classmethod
     def classifier(cls) -> Iterator[Classifier]:
-        with service_over(rule_classifier(Settings())) as url:
+        with service_over(RuleClassifier(default_rules())) as url:
             classifier = open_service(load_settings(classifier_service_url=url))
             yield classifier
             classifier.close()

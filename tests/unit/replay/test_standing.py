@@ -6,12 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_memory.classifier import default_rules
-from hybrid_memory.classifier.choose import rule_classifier
+from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.index.points import Point
 from hybrid_memory.replay.before import before_of, change_of, maker, restored
 from hybrid_memory.replay.latest import Known, Latest
 from hybrid_memory.replay.standing import known, promotes, reverts_to
-from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import MachineProvenance, Memory, MemoryClassified, Position
 from hybrid_memory.schemas.replays import ReplayBefore, ReplayResult
 from hybrid_memory.sink.fold import fold
@@ -22,7 +21,7 @@ LATER = datetime(2026, 1, 2, tzinfo=UTC)
 MEMORY = Memory.new(user_id="ann", memory_id="m", text="I love sushi", created_at=NOW)
 SEQ = 7
 REVERTED = 9
-RULES = rule_classifier(Settings())
+RULES = RuleClassifier(default_rules())
 
 
 def fact(generation: int, label: str, source: str = "llm", at: datetime = NOW) -> MemoryClassified:

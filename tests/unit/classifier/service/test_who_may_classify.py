@@ -6,8 +6,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from hybrid_memory.classifier.choose import rule_classifier
+from hybrid_memory.classifier import default_rules
 from hybrid_memory.classifier.remote.service import open_service
+from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.classifier.service.serve import serve
 from hybrid_memory.runtime.access.caller import Scope
 from hybrid_memory.runtime.access.key_file import change_keys
@@ -27,7 +28,7 @@ def keys(tmp_path: Path) -> tuple[Path, str]:
 
 def test_without_a_key_nobody_is_served(keys: tuple[Path, str]) -> None:
     file, key = keys
-    with service_over(rule_classifier(Settings()), keys=file) as url, httpx.Client(base_url=url) as http:
+    with service_over(RuleClassifier(default_rules()), keys=file) as url, httpx.Client(base_url=url) as http:
         refused = http.post("/classify", json={"text": "I like tea"})
         assert (refused.status_code, refused.headers["www-authenticate"][:6]) == (401, "Bearer")
         assert http.post("/classify_batch", json={"texts": ["tea"]}).status_code == 401
@@ -39,7 +40,7 @@ def test_without_a_key_nobody_is_served(keys: tuple[Path, str]) -> None:
 
 def test_the_streams_client_sends_its_key(keys: tuple[Path, str], clean_environment: pytest.MonkeyPatch) -> None:
     file, key = keys
-    with service_over(rule_classifier(Settings()), keys=file) as url:
+    with service_over(RuleClassifier(default_rules()), keys=file) as url:
         with contextlib.closing(open_service(_settings(url, key))) as classifier:
             assert classifier.classify(["I like tea"])[0].classifiers == ("drink preference",)
         with (
