@@ -92,24 +92,22 @@ def test_while_the_classifier_is_away_it_waits_and_can_be_stopped(stream: Stream
     assert worker.end(signal.SIGINT) == 0
 
 
-@pytest.mark.slow
 def test_the_brake_ends_it_before_anything_of_the_batch_is_sent(stream: StreamWorld) -> None:
     stream.add(texts(32))
     stream.start(Manner(batch_size=8))
     stream.settle()
-    before = stream.committed
     stream.workers[0].end()
     stream.add(f"KRYPTONITE {text}" for text in texts(64))
     worker = stream.start(Manner(batch_size=64, fails_on="KRYPTONITE"), HM_STREAM__BRAKE_IN_A_ROW="20")
-    until(lambda: not worker.program.running, 20, stream.said)
+    until(lambda: not worker.program.running, 40, stream.said)
     assert worker.program.process.returncode == 2
     last = worker.program.said.splitlines()[-1]
     assert last.startswith(
         "hm: the stream is braked: 20 records in a row could not be applied; the last because: it ca"
     )
-    assert stream.committed == before
-    assert len(stream.facts()) == 32
-    assert not stream.letters()
+    dead = len(stream.letters())
+    assert dead < 20, "a batch was sent in which the brake pulled"
+    assert len(stream.facts()) == sum(stream.committed.values()) == 32 + dead
 
 
 def test_an_unforeseen_fault_ends_it_at_once_and_nothing_is_taken_for_done(stream: StreamWorld) -> None:
@@ -123,15 +121,15 @@ def test_an_unforeseen_fault_ends_it_at_once_and_nothing_is_taken_for_done(strea
     assert stream.facts() == {}
 
 
-@pytest.mark.slow
 def test_a_batch_that_never_ends_is_ended_by_the_watchdog(stream: StreamWorld) -> None:
-    stream.add([*texts(5), "a text on which it will HANG"])
+    *_, hung = stream.add([*texts(5), "a text on which it will HANG"])
     worker = stream.start(Manner(hangs_on="HANG"), HM_STREAM__STUCK_SECONDS="1")
-    until(lambda: not worker.program.running, 20, stream.said)
+    until(lambda: not worker.program.running, 40, stream.said)
     assert worker.program.process.returncode == 70
     assert "a batch has been in flight for" in worker.program.said
     assert "most recent call first" in worker.program.said
-    assert stream.facts() == {}
+    assert hung not in [fact.origin for facts in stream.facts().values() for fact in facts]
+    assert stream.committed.get(hung.partition, 0) <= hung.offset
 
 
 def test_it_waits_for_topics_and_says_so(stream: StreamWorld) -> None:
