@@ -209,8 +209,8 @@ class Cluster:
             answer = self._groups[group].committed(asked, self._timeout)
         except KafkaException as error:
             raise self.translated(error) from error
-        for error in (place.error for place in answer if place.error is not None):
-            raise self.translated(KafkaException(error))
+        for fault in (place.error for place in answer if place.error is not None):
+            raise self.translated(KafkaException(fault))
         return {(place.topic, place.partition): place.offset for place in answer if place.offset > 0}
 
     def result(self, future: "Future[_T]") -> _T:

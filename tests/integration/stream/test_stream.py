@@ -4,8 +4,6 @@ import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
-
 from hybrid_memory.schemas import MEMORIES, Memory, MemoryDeleted, NewRecord, encode_memory, partition_of
 from tests.e2e.programs import until
 from tests.integration.stream.world import StreamWorld, texts
