@@ -56,12 +56,14 @@ _SOON = {
 @pytest.fixture
 def log(topic_prefix: str, tmp_path: Path) -> Iterator[ReplayWorld]:
     """Topics on a broker whose groups notice a death soon."""
-    with TemporaryDirectory(prefix="hm-tests-kafka-", ignore_cleanup_errors=True) as folder:
-        with Broker(Path(folder), cache_dir=cache_dir(), properties=_SOON) as broker:
-            settings = load_settings(kafka={"bootstrap_servers": broker.bootstrap_servers}, topic_prefix=topic_prefix)
-            make_topics(settings, 6)
-            with replay_world(settings, tmp_path) as world:
-                yield world
+    with (
+        TemporaryDirectory(prefix="hm-tests-kafka-", ignore_cleanup_errors=True) as folder,
+        Broker(Path(folder), cache_dir=cache_dir(), properties=_SOON) as broker,
+    ):
+        settings = load_settings(kafka={"bootstrap_servers": broker.bootstrap_servers}, topic_prefix=topic_prefix)
+        make_topics(settings, 6)
+        with replay_world(settings, tmp_path) as world:
+            yield world
 
 
 @dataclass
@@ -97,6 +99,11 @@ class Crew:
             victim.process.kill()
             victim.process.wait()
             self.kills += 1
+
+    def await_work(self, more: int) -> None:
+        """Until so many more memories are classified, so that somebody is in the midst of a batch."""
+        wanted = self.classified + more
+        until(lambda: self.classified >= wanted or self.finished, PATIENCE, lambda: self.alive[0].said[-2000:])
 
     def await_facts(self) -> None:
         """Until somebody has just written some: the moment at which a death makes them be written again."""
@@ -161,8 +168,7 @@ def test_replay_kills(log: ReplayWorld) -> None:
     try:
         while crew.kills < KILLS and not crew.finished:
             crew.supervise()
-            wanted = crew.classified + rng.randrange(10, 80)
-            until(lambda: crew.classified >= wanted or crew.finished, PATIENCE, lambda: str(crew.alive[0].said[-2000:]))
+            crew.await_work(rng.randrange(10, 80))
             if rng.random() < 0.5:
                 time.sleep(rng.uniform(0, 0.2))
             else:

@@ -72,7 +72,7 @@ class Lines:
     """A line on standard error every ten seconds."""
 
     def __init__(self) -> None:
-        self._speed, self._said = Speed(), float("-inf")
+        self._speed, self._said = Speed(), time.monotonic()
 
     def show(self, job: Job, doing: str) -> None:
         self._speed.note(job)

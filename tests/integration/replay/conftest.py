@@ -12,7 +12,10 @@ from tests.integration.replay.world import ReplayWorld, make_topics, replay_worl
 @pytest.fixture
 def log(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[ReplayWorld]:
     settings = load_settings(
-        kafka={"bootstrap_servers": kafka}, topic_prefix=topic_prefix, classifier={"kind": "rules"}
+        kafka={"bootstrap_servers": kafka},
+        topic_prefix=topic_prefix,
+        classifier={"kind": "rules"},
+        embedder={"kind": "hash"},
     )
     make_topics(settings)
     with replay_world(settings, tmp_path) as world:
