@@ -130,3 +130,16 @@ def test_insecure_is_open_to_all(kafka: str, topic_prefix: str, folder: Path) ->
     service = Service.start(kafka, topic_prefix, folder, HM_HTTP__INSECURE="true", HM_HTTP__HOST="0.0.0.0")
     assert service.until_ready().http.get("/list_users").status_code == 200
     assert service.stop() == 0
+
+
+def test_verify_needs_a_key_of_an_admin(guarded: tuple[Service, str]) -> None:
+    service, key = guarded
+    url = str(service.http.base_url)
+    check_refusal(run("verify", "--url", url, env=service.env), "HM_API_KEY")
+    check_refusal(run("verify", "--url", url, env={**service.env, "HM_API_KEY": key}), "admin")
+    admin = keys(service.folder, "create", "operator", "--all-users", "--scope", "admin")
+    headers = {"X-API-Key": admin}
+    until(lambda: service.http.get("/v1/index", headers=headers).status_code in (200, 503), 5)
+    done = run("verify", "--url", url, env={**service.env, "HM_API_KEY": admin})
+    assert done.returncode == 0, done.stderr
+    assert "equal: " in done.stdout

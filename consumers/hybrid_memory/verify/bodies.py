@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from hybrid_memory.verify.states import Shown
-from hybrid_memory.verify.views import PAGE, About
+from hybrid_memory.verify.views import KEYS, About
 
 _EXAMPLE: dict[str, Any] = {
     "key": "ada/40bc3277-8150-5331-87da-7ad021026e88",
@@ -56,4 +56,4 @@ class Find(BaseModel):
         extra="forbid", strict=True, json_schema_extra={"examples": [{"keys": [_EXAMPLE["key"]]}]}
     )
 
-    keys: list[Annotated[str, StringConstraints(min_length=3, max_length=2048)]] = Field(max_length=PAGE)
+    keys: list[Annotated[str, StringConstraints(min_length=3, max_length=2048)]] = Field(max_length=KEYS)

@@ -16,6 +16,7 @@ from hybrid_memory.sink.decode import read_fact, read_memory
 from hybrid_memory.sink.terms import Write
 from hybrid_memory.verify.differences import Kind, difference
 from hybrid_memory.verify.states import NOTHING, Said, Shown, digest_of, labels_digest
+from hybrid_memory.verify.views import KEYS
 
 _T = TypeVar("_T")
 _AT_ONCE = 500
@@ -131,7 +132,7 @@ class Ledger:
     def open(self) -> Iterator[list[str]]:
         """The keys that are open, some at a time."""
         last = ""
-        query = f"SELECT key FROM memory WHERE round = {_OPEN} AND key > ? ORDER BY key LIMIT {_AT_ONCE}"
+        query = f"SELECT key FROM memory WHERE round = {_OPEN} AND key > ? ORDER BY key LIMIT {KEYS}"
         while some := [row[0] for row in self._db.execute(query, (last,))]:
             yield some
             last = some[-1]

@@ -1,14 +1,14 @@
 """The wiring of `hm verify`: which index, which log, and what to say."""
 
+import re
 import sys
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.folders import index_folder
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.runtime.settings import QdrantSettings, Settings
 from hybrid_memory.verify.check import Options, verify
 from hybrid_memory.verify.follow import Follower
 from hybrid_memory.verify.remote import ServiceView
@@ -40,9 +40,7 @@ def open_view(settings: Settings, url: str | None) -> View:
     if url is not None:
         return _service(settings, url)
     if settings.qdrant.url is not None:
-        from hybrid_memory.index.server import ServerStore
-
-        return StoreView(ServerStore.open(settings.qdrant, make_embedder(settings).dimensions, create=False), True)
+        return _on_server(settings.qdrant)
     folder = index_folder(settings)
     if not folder.exists():
         raise Refusal(f"there is no index in {settings.data_dir}; name its folder with --data-dir, or say --url")
@@ -50,7 +48,20 @@ def open_view(settings: Settings, url: str | None) -> View:
         return _service(settings, f"http://{settings.http.host}:{settings.http.port}")
     from hybrid_memory.index.edge import EdgeStore
 
-    return StoreView(EdgeStore.open(folder, make_embedder(settings).dimensions), False)
+    return StoreView(EdgeStore.open_existing(folder), moves=False)
+
+
+def _on_server(settings: QdrantSettings) -> View:
+    from hybrid_memory.index.server import ServerStore, open_generations  # its client takes a while to import
+
+    generations = open_generations(settings)
+    try:
+        name = generations.current()
+        if name not in generations.names():
+            raise Refusal(f"there is no index {name} on the Qdrant server; hm sink makes it")
+    finally:
+        generations.close()
+    return StoreView(ServerStore.open_existing(settings, name), moves=True)
 
 
 def _held(folder: Path) -> bool:
@@ -67,6 +78,8 @@ def _held(folder: Path) -> bool:
 
 
 def _service(settings: Settings, url: str) -> View:
+    if not re.match(r"https?://[^/\s]+$|https?://[^/\s]+/", url):
+        raise Refusal(f"{url!r} is no address of a service; write it as http://host:8765")
     return ServiceView(url, settings.api_key.get_secret_value() if settings.api_key else None)
 
 

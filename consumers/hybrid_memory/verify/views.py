@@ -11,8 +11,10 @@ from hybrid_memory.index.store import SCHEMA_VERSION, Identity, VectorStore
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.verify.states import Shown
 
-PAGE = 500
-"""Points of one question."""
+PAGE = 128
+"""Points at once: the embedded index lets no other thread run while it hands them over."""
+KEYS = 500
+"""Memories asked for at once."""
 
 
 class About(BaseModel):
@@ -53,7 +55,7 @@ class View(ABC):
 
     @abstractmethod
     def find(self, keys: Iterable[str]) -> list[Shown]:
-        """Those of these memories that have a point; at most `PAGE` keys."""
+        """Those of these memories that have a point; at most `KEYS` keys."""
 
     @abstractmethod
     def close(self) -> None:
