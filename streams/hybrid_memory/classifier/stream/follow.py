@@ -18,6 +18,7 @@ from hybrid_memory.classifier.stream.status import Status
 from hybrid_memory.classifier.stream.watchdog import Watchdog
 from hybrid_memory.classifier.stream.work import Work
 from hybrid_memory.runtime.deadletters import Brake
+from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.publisher import Publisher
@@ -72,8 +73,10 @@ class Follower:
             watchdog.start()
             await self._while_it_runs(app, pipeline, stop)
             self._status.become("stopping")
-            await _end(app, pipeline)
+            await pipeline.close()
             watchdog.stop()
+            await _leave(app, pipeline.refusal)
+            watchdog.join()
         if pipeline.refusal is not None:
             raise pipeline.refusal
 
@@ -90,13 +93,11 @@ class Follower:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _end(app: StreamApp, pipeline: Pipeline) -> None:
-    """Finish, commit, freeze, stop; where Kafka does not answer, the end comes without it: nothing is lost by that."""
-    await pipeline.close()
+async def _leave(app: StreamApp, refused: Refusal | None) -> None:
+    """Commit, freeze, stop; where Kafka does not answer, the end comes without it: nothing is lost by that."""
     await _within(_COMMIT_SECONDS, app.reader.commit())
     app.reader.freeze()
     if not await _within(_STOP_SECONDS, app.stop()):
-        refused = pipeline.refusal
         die(str(refused or "it could not leave its group"), code=_REFUSED if refused else 0)
 
 

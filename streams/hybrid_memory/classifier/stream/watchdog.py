@@ -47,6 +47,10 @@ class Watchdog:
     def stop(self) -> None:
         self._stopped.set()
 
+    def join(self) -> None:
+        """After `stop`: wait for the answer to its last question, in whose midst no interpreter can end."""
+        self._thread.join()
+
     def _watch(self) -> None:
         while not self._stopped.wait(min(_LONGEST_PAUSE, self._stuck_seconds / 4)):
             self._progress.lag(self._measured())
