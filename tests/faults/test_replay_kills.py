@@ -88,6 +88,10 @@ class Crew:
     def finished(self) -> bool:
         return find_job(self.log.settings, self.job.id).finished
 
+    def has_finished(self) -> bool:
+        self.supervise()
+        return self.finished
+
     @property
     def classified(self) -> int:
         return find_job(self.log.settings, self.job.id).classified
@@ -174,7 +178,7 @@ def test_replay_kills(log: ReplayWorld) -> None:
             else:
                 crew.await_facts()
             crew.kill()
-        until(lambda: (crew.supervise(), crew.finished)[1], PATIENCE)
+        until(crew.has_finished, PATIENCE)
     finally:
         writer.enough.set()
         writer.join(30)

@@ -32,7 +32,7 @@ Partition = Annotated[int, Field(ge=0, lt=2**31)]
 Count = Annotated[int, Field(ge=0)]
 MachineSource = Literal["rules", "llm"]
 Wanted = Literal["running", "paused", "cancelled"]
-State = Literal["scanning", "running", "yielding", "retrying", "paused", "braked", "left"]
+State = Literal["scanning", "running", "yielding", "retrying", "waiting", "paused", "braked", "left"]
 Standing = Literal["promoting", "promoted", "reverting", "reverted"]
 
 _TYPE = "io.hybrid-memory."

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hybrid_memory.replay.duty import Display
 from hybrid_memory.replay.job import Job
-from hybrid_memory.replay.worker import Display
 
 Clock = Callable[[], float]
 _WINDOW_SECONDS = 60.0

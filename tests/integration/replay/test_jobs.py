@@ -11,7 +11,7 @@ from hybrid_memory.replay.run import work
 from hybrid_memory.replay.starting import ReplayRequest, start_replay
 from hybrid_memory.replay.store import find_job, tell, want
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.schemas import CLASSIFIED
+from hybrid_memory.schemas import CLASSIFIED, MEMORIES
 from hybrid_memory.schemas.replays import ReplayFilters, ReplayProgress, ReplayStatus
 from tests.e2e.programs import until
 from tests.integration.replay.world import ReplayWorld, known, make_topics, replay_world
@@ -92,8 +92,7 @@ def test_the_end_is_reached_though_the_last_record_was_compacted_away(log: Repla
         for version in range(8):  # so that what was last then is gone
             world.add(f"jazz version {version}")
             time.sleep(0.06)
-        offsets = lambda: [record.offset for record in world.world.read("memories")]  # noqa: E731
-        until(lambda: 1 not in offsets(), 30)
+        until(lambda: 1 not in [record.offset for record in world.world.read(MEMORIES)], 30)
         done = work(settings, job.id, known())
         assert done.finished
         assert done.classified == 1
@@ -164,6 +163,6 @@ def commit(log: ReplayWorld, group: str, offsets: dict[int, int]) -> None:
     from hybrid_memory.runtime.kafka import make_consumer
 
     consumer = make_consumer(log.settings, group)
-    name = log.world.topic("memories").name
+    name = log.world.topic(MEMORIES).name
     consumer.commit(offsets=[TopicPartition(name, at, offset) for at, offset in offsets.items()], asynchronous=False)
     consumer.close()
