@@ -7,7 +7,7 @@ from typing import TypeVar
 from pydantic import ValidationError
 
 from hybrid_memory.dlq.conditions import own_condition
-from hybrid_memory.dlq.headers import REDRIVEN_FROM, REDRIVES, original
+from hybrid_memory.dlq.headers import REDRIVEN_FROM, REDRIVES, deaths, original
 from hybrid_memory.dlq.letters import Letter, key_of
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.schemas import (
@@ -63,6 +63,11 @@ def check_allowed(letter: Letter, max_redrives: int) -> None:
     """
     if letter.why.stage == CLASSIFY:
         raise Unfit(f"the classifier could not do it, and the memory itself is not lost: {_AGAIN}")
+    if letter.why.left_out:
+        raise Unfit(
+            f"its {letter.why.left_out} was too large for a dead letter; the whole record stands at "
+            f"{letter.why.place} for as long as its topic keeps it"
+        )
     if letter.why.redrives >= max_redrives:
         times = "once" if letter.why.redrives == 1 else f"{letter.why.redrives} times"
         raise Unfit(f"it was redriven {times} and died again; see why with hm dlq show, or raise --max-redrives")
@@ -108,7 +113,8 @@ def foreign_record(letter: Letter, topic: TopicInfo, value: bytes | None) -> New
 
 
 def _again(letter: Letter, topic: str, key: bytes, value: bytes | None, partition: int | None) -> NewRecord:
-    headers: Headers = (*original(letter.record.headers), (REDRIVES, str(letter.why.redrives + 1).encode()))
+    dead = letter.record.headers
+    headers: Headers = (*original(dead), *deaths(dead), (REDRIVES, str(letter.why.redrives + 1).encode()))
     if letter.why.place is not None:
         headers += ((REDRIVEN_FROM, letter.why.place.encode()),)
     return NewRecord(topic, key, value, headers, partition)

@@ -10,16 +10,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from hybrid_memory.runtime.deadletters import ATTEMPTS, FIRST_FAILED, LEFT_OUT
 from hybrid_memory.schemas import IF_SEQ, Headers
 
 CONNECT, STREAMS, SPRING = "__connect.errors.", "__streams.errors.", "kafka_dlt-"
-ERROR_CLASS, ATTEMPTS, FIRST_FAILED = "hm-error-class", "hm-attempts", "hm-first-failed-at"
+ERROR_CLASS = "hm-error-class"
 REDRIVES = "hm-redrive-count"
 REDRIVEN_FROM = "hm-redriven-from"
 """On a record that was appended again: where the dead record stood, as TOPIC:PARTITION:OFFSET."""
 BECAUSE, DROPPED, COPY_OF = "hm-dropped-because", "hm-dropped-offsets", "hm-copy-of"
 
-_OURS = {ERROR_CLASS, ATTEMPTS, FIRST_FAILED, REDRIVES, REDRIVEN_FROM, COPY_OF}
+_OURS = {ERROR_CLASS, ATTEMPTS, FIRST_FAILED, LEFT_OUT, REDRIVES, REDRIVEN_FROM, COPY_OF}
 _WHYS = {
     "topic": (f"{CONNECT}topic", f"{STREAMS}topic", f"{SPRING}original-topic"),
     "partition": (f"{CONNECT}partition", f"{STREAMS}partition", f"{SPRING}original-partition"),
@@ -52,7 +53,8 @@ _LARGEST = 2**63
 class Why:
     """Why a record is dead, and where it stood; None or empty is what no header says.
 
-    `error_class` is `hm-error-class`, else the last part of the exception's name.
+    `failed_at` is when it first failed, and `left_out` what was too large to be kept of it. `error_class` is
+    `hm-error-class`, else the last part of the exception's name.
     """
 
     topic: str | None
@@ -65,6 +67,7 @@ class Why:
     stack: str
     redrives: int
     failed_at: datetime | None
+    left_out: str = ""
 
     @property
     def place(self) -> str | None:
@@ -90,6 +93,7 @@ def read_why(headers: Headers) -> Why:
         stack=_text(found, "stack"),
         redrives=_decimal(found.get(REDRIVES, b"")) or 0,
         failed_at=_time(found.get(FIRST_FAILED, b"")),
+        left_out=found.get(LEFT_OUT, b"").decode(errors="replace"),
     )
 
 
@@ -105,6 +109,11 @@ def original(headers: Headers) -> Headers:
         for name, value in headers
         if not _of_a_family(name) and name not in _OURS and name not in (IF_SEQ, BECAUSE, DROPPED)
     )
+
+
+def deaths(headers: Headers) -> Headers:
+    """How often and since when it has failed: a record that is said again takes that along."""
+    return tuple((name, value) for name, value in headers if name in (ATTEMPTS, FIRST_FAILED))
 
 
 def dropped_offsets(headers: Headers) -> frozenset[int] | None:

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import typer
 
+from hybrid_memory.dlq import actions
 from hybrid_memory.dlq.candidates import Unfit, check_allowed
 from hybrid_memory.dlq.choosing import Shelf, by_filter, by_refs, check_choice
 from hybrid_memory.dlq.editing import edit
 from hybrid_memory.dlq.letters import Filter, Ref
 from hybrid_memory.dlq.plan import Plan, Planner, refuse_if_left
 from hybrid_memory.dlq.reading import Log
-from hybrid_memory.dlq.send import Sender, check_reason
+from hybrid_memory.dlq.send import check_reason
 from hybrid_memory.dlq.showing import print_plan
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
 
 
@@ -64,8 +64,8 @@ def redrive(settings: Settings, choice: Choice, options: Redrive) -> int:
     shelves = choice.shelves(log)
     values, file = _edited(shelves, options) if options.edit else ({}, None)
     planner = Planner(log, options.max_redrives, options.to)
-    plans = [_planned(planner, shelf, values) for shelf in shelves]
-    whole = Plan([step for plan in plans for step in plan.steps], [left for plan in plans for left in plan.left])
+    plans = actions.plan_redrive(planner, shelves, values)
+    whole = actions.together(plans)
     if choice.refs:
         _refuse(whole, file)
     if options.dry_run or not whole.steps:
@@ -76,9 +76,7 @@ def redrive(settings: Settings, choice: Choice, options: Redrive) -> int:
     count = sum(len(step.drops) for step in whole.steps)
     kept = f"; what you wrote is in {file}" if file else ""
     _confirm(f"append {len(whole.steps):,} again and drop {count:,} dead letters", options.yes, kept)
-    with _publisher(settings) as publisher:
-        for shelf, plan in zip(shelves, plans, strict=True):
-            Sender(log, publisher, shelf.topic, shelf.view, shelf.ranges).redrive(plan.steps, options.rate)
+    actions.redrive(log, shelves, plans, options.rate)
     if file is not None:
         file.unlink()
     print_plan(whole, options.as_json, done=True)
@@ -98,16 +96,9 @@ def drop(settings: Settings, choice: Choice, reason: str, yes: bool, as_json: bo
     count = sum(len(shelf.chosen) for shelf in shelves)
     if count:
         _confirm(f"drop {count:,} dead letters for good", yes)
-        with _publisher(settings) as publisher:
-            for shelf in shelves:
-                Sender(log, publisher, shelf.topic, shelf.view, shelf.ranges).drop(shelf.chosen, reason)
+        actions.drop(log, shelves, reason)
     dropped = [str(letter.ref) for shelf in shelves for letter in shelf.chosen]
     typer.echo(json.dumps({"dropped": dropped}, indent=2) if as_json else f"{count:,} dropped")
-
-
-def _planned(planner: Planner, shelf: Shelf, values: dict[Ref, bytes | None]) -> Plan:
-    of_key = {letter.ref: shelf.view.same_key(letter) for letter in shelf.chosen}
-    return planner.plan(shelf.chosen, of_key, values)
 
 
 def _edited(shelves: list[Shelf], options: Redrive) -> tuple[dict[Ref, bytes | None], Path]:
@@ -134,8 +125,3 @@ def _confirm(what: str, yes: bool, kept: str = "") -> None:
         raise Refusal(f"this would {what}; say --yes, since there is no terminal to ask on{kept}")
     if not typer.confirm(f"{what}?", err=True):
         raise Refusal(f"nothing was done{kept}")
-
-
-def _publisher(settings: Settings) -> Publisher:
-    """Takes names as they are on the cluster: dead letters may be of anybody's topic."""
-    return Publisher(settings.model_copy(update={"topic_prefix": ""}))

@@ -71,6 +71,7 @@ def summary(letter: Letter) -> dict[str, Any]:
         "source": {"topic": why.topic, "partition": why.partition, "offset": why.offset},
         "redrives": why.redrives,
         "failed_at": letter.failed_at.isoformat(timespec="milliseconds"),
+        "left_out": why.left_out,
     }
 
 
@@ -136,6 +137,8 @@ def print_letter(letter: Letter, now: datetime, as_json: bool) -> None:
     _row(facts, "why", ": ".join(filter(None, (why.exception, why.message))))
     _row(facts, "failed", f"{letter.failed_at.isoformat(timespec='seconds')}, {age(now - letter.failed_at)} ago")
     _row(facts, "redriven", f"{why.redrives} times")
+    if why.left_out:
+        _row(facts, "left out", f"{why.left_out}: too large; it stands where it came from")
     console.print(facts)
     if why.stack:
         _section(console, "stack", why.stack)

@@ -5,13 +5,21 @@ Header names: Kafka Connect's `__connect.errors.*` family, and ours. Pure.
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 
 from hybrid_memory.schemas import ErrorClass, NewRecord, Record
 
 PREFIX = "dlq."
+ATTEMPTS, FIRST_FAILED = "hm-attempts", "hm-first-failed-at"
+LEFT_OUT = "hm-left-out"
+"""Of `value`, `headers` and `key`, what was too large for the dead-letter topic."""
+MAX_BYTES = 1_114_124 - 1024
+"""What a dead-letter topic takes (`max.message.bytes`), less what a batch adds."""
 _CONNECT = "__connect.errors."
+_STACK = f"{_CONNECT}exception.stacktrace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +37,81 @@ def dead_letter(record: Record, failure: Failure, topic_prefix: str = "") -> New
     """The record of the dead-letter topic for `record`: its key, value and headers kept, the reason added.
 
     Its key is made up where it has none, since a compacted topic needs one. It goes to the partition it came from.
+    One that died before, and was redriven, keeps the time of its first death, and its deaths are counted on. What is
+    too large for the topic is left out, the largest part first, and `hm-left-out` says so: no record ends a consumer.
     """
-    reason = {
+    reason = _reason(record, failure)
+    letter = NewRecord(
+        topic=PREFIX + record.topic.removeprefix(topic_prefix),
+        key=record.key if record.key is not None else _made_up(record),
+        value=record.value,
+        headers=tuple((name, value) for name, value in record.headers if name not in reason and name != LEFT_OUT),
+        partition=record.partition,
+        timestamp=record.timestamp,
+    )
+    return _fitted(letter, record, reason)
+
+
+def size_of(record: Record | NewRecord) -> int:
+    """Its bytes, as far as they count for the limits of a topic; rather too many."""
+    headers = sum(len(name.encode()) + len(value or b"") + 10 for name, value in record.headers)
+    return len(record.key or b"") + len(record.value or b"") + headers + 100
+
+
+def _reason(record: Record, failure: Failure) -> dict[str, bytes]:
+    deaths = record.header(ATTEMPTS) or ""
+    texts = {
         f"{_CONNECT}topic": record.topic,
         f"{_CONNECT}partition": str(record.partition),
         f"{_CONNECT}offset": str(record.offset),
         f"{_CONNECT}stage": failure.stage,
         f"{_CONNECT}exception.class.name": failure.name,
         f"{_CONNECT}exception.message": failure.message[:4096],
-        f"{_CONNECT}exception.stacktrace": failure.stack[:16_384],
+        _STACK: failure.stack[:16_384],
         "hm-error-class": failure.error_class,
-        "hm-attempts": "1",
-        "hm-first-failed-at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        ATTEMPTS: str(1 + (int(deaths) if deaths.isascii() and deaths.isdigit() and len(deaths) < 9 else 0)),
+        FIRST_FAILED: _time(record.header(FIRST_FAILED)),
         "hm-redrive-count": record.header("hm-redrive-count") or "0",
     }
-    kept = tuple((name, value) for name, value in record.headers if name not in reason)
-    key = record.key if record.key is not None else f"{record.topic}-{record.partition}-{record.offset}".encode()
-    return NewRecord(
-        topic=PREFIX + record.topic.removeprefix(topic_prefix),
-        key=key,
-        value=record.value,
-        headers=(*kept, *((name, value.encode()) for name, value in reason.items())),
-        partition=record.partition,
-        timestamp=record.timestamp,
-    )
+    return {name: text.encode(errors="replace") for name, text in texts.items()}
+
+
+def _time(first: str | None) -> str:
+    """The time that a header says, where it is one, else now."""
+    try:
+        return datetime.fromisoformat(first or "").isoformat(timespec="milliseconds")
+    except ValueError:
+        return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+def _fitted(letter: NewRecord, record: Record, reason: Mapping[str, bytes]) -> NewRecord:
+    """The letter with its reason, without what is too large."""
+    parts = {
+        "value": len(letter.value or b""),
+        "headers": size_of(replace(letter, key=b"", value=None)),
+        "key": len(letter.key),
+    }
+    reasons, left_out = dict(reason), list[str]()
+    if _whole_size(letter, reasons) > MAX_BYTES:
+        reasons[_STACK] = b""
+    while _whole_size(letter, reasons) > MAX_BYTES and parts:
+        largest = max(parts, key=lambda part: parts[part])
+        del parts[largest]
+        left_out.append(largest)
+        # An empty value, since a null would count as a deletion.
+        less: dict[str, Any] = {"value": b"", "headers": (), "key": _made_up(record)}
+        letter = replace(letter, **{largest: less[largest]})
+    if left_out:
+        reasons[LEFT_OUT] = ",".join(left_out).encode()
+    return replace(letter, headers=(*letter.headers, *reasons.items()))
+
+
+def _whole_size(letter: NewRecord, reasons: Mapping[str, bytes]) -> int:
+    return size_of(replace(letter, headers=(*letter.headers, *reasons.items())))
+
+
+def _made_up(record: Record) -> bytes:
+    return f"{record.topic}-{record.partition}-{record.offset}".encode()
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
@@ -24,10 +24,11 @@ Ranges = Mapping[int, tuple[int, int]]
 
 
 class Log:
-    """A cluster's topics, read without a group."""
+    """A cluster's topics, read without a group. `quiet`: nobody looks at how far a long reading has come."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, quiet: bool = False) -> None:
         self.settings = settings
+        self._quiet = quiet
         self.cluster = Cluster(settings)
 
     def topic(self, name: str) -> TopicInfo:
@@ -61,7 +62,8 @@ class Log:
         consumer = make_consumer(self.settings, GROUP, **{"enable.partition.eof": True})
         try:
             consumer.assign([TopicPartition(topic.name, number, begin) for number, (begin, _) in wanted.items()])
-            with shown(f"reading {topic.name}", sum(end - begin for begin, end in wanted.values())) as show:
+            total = sum(end - begin for begin, end in wanted.values())
+            with shown(f"reading {topic.name}", total) if not self._quiet else nullcontext(_nobody) as show:
                 yield from self._until_ends(consumer, topic.name, wanted, show)
         finally:
             consumer.close()
@@ -99,6 +101,10 @@ class Log:
                     del left[number]
                 done += 1
             show(done)
+
+
+def _nobody(_: int) -> None:
+    """Hears how far it has come."""
 
 
 def _next(consumer: Consumer) -> list[Message]:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from hybrid_memory.dlq.candidates import memory_candidate
 from hybrid_memory.dlq.choosing import by_filter
 from hybrid_memory.dlq.conditions import SINK_SOURCE
 from hybrid_memory.dlq.headers import REDRIVEN_FROM
@@ -275,6 +276,35 @@ def letter_of(world: World, new: NewRecord, stage: str = "sink", redrives: int =
     )
     counted = replace(record, headers=(*record.headers, ("hm-redrive-count", str(redrives).encode())))
     return dead_letter(counted, Failure("policy", "Rejected", "no", stage), world.settings.topic_prefix)
+
+
+def test_what_dies_again_has_died_since_the_first_time(world: World, dlq: Dlq) -> None:
+    with world.sink() as sink:
+        die(world, sink, poison())
+        [first] = dlq.letters()
+        [shelf] = by_filter(Log(world.settings), DEAD, Filter(), keep_values=True)
+        # As a redrive says it; it dies again, since its value is not mended.
+        candidate = memory_candidate(shelf.chosen[0], world.topic(MEMORIES), memory("I like tea").value)
+        again = replace(candidate.record, topic=MEMORIES, value=b"still no JSON")
+        die(world, sink, again)
+    *_, second = world.read(DEAD)
+    assert second.header("hm-first-failed-at") == shelf.chosen[0].record.header("hm-first-failed-at")
+    assert (second.header("hm-attempts"), second.header("hm-redrive-count")) == ("2", "1")
+    assert {one["failed_at"] for one in dlq.letters()} == {first["failed_at"]}
+
+
+def test_what_is_too_large_for_a_dead_letter_ends_no_consumer(world: World, dlq: Dlq) -> None:
+    large = replace(poison(), value=b"{" + b"x" * 3_000_000)  # it fits into `memories` since it is sent compressed
+    with Publisher(world.settings, **{"message.max.bytes": 4_000_000}) as publisher, world.sink() as sink:
+        [position] = publisher.send_all([large])
+        sink.wait([position])
+        sink.wait(world.send(memory("and the sink goes on")))
+        sink.until(lambda: world.read(DEAD))
+    [letter] = dlq.letters()
+    assert (letter["left_out"], letter["source"]["offset"]) == ("value", position.offset)
+    assert "value: too large; it stands where it came from" in dlq("show", letter["ref"])
+    said = dlq("redrive", letter["ref"], "--yes", code=2)
+    assert f"the whole record stands at {world.settings.topic_prefix}memories:{position.partition}" in said
 
 
 def test_what_was_redriven_too_often_stays(world: World, dlq: Dlq) -> None:
