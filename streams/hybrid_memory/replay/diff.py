@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hybrid_memory.classifier.choose import rule_classifier
 from hybrid_memory.classifier.port import Classifier
-from hybrid_memory.replay.before import change_of
+from hybrid_memory.replay.before import changes
 from hybrid_memory.replay.churn import Change
 from hybrid_memory.replay.comparison import Comparison, count_up
 from hybrid_memory.replay.job import Job, now
@@ -36,8 +36,8 @@ def compare(settings: Settings, name: str, examples: int = 10, queries: Path | N
 
 def _changes(settings: Settings, cluster: Cluster, job: Job, rules: Classifier) -> Iterator[Change]:
     with shown(f"reading what {job.id} found", job.classified) as show:
-        for at, result in enumerate(read_results(settings, job.id, cluster), 1):
-            yield change_of(result, rules)
+        for at, change in enumerate(changes(read_results(settings, job.id, cluster), rules), 1):
+            yield change
             show(at)
 
 

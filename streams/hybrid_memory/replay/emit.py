@@ -4,7 +4,7 @@ Killed at any moment and called again, it goes on: what is there already is seen
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -28,11 +28,11 @@ _CHUNK = 500
 
 @dataclass(frozen=True, slots=True)
 class Emission:
-    """What is emitted: of which results (`decide`), as which facts (`fact_of`), of which generation, under which
+    """What is emitted: of which results (`decide`), as which facts (`facts_of`), of which generation, under which
     source; and how that is told while it lasts and when it is done."""
 
     decide: Decide
-    fact_of: Callable[[ReplayResult], MemoryClassified]
+    facts_of: Callable[[Sequence[ReplayResult]], Sequence[MemoryClassified]]
     generation: int
     source: str
     doing: Literal["promoting", "reverting"]
@@ -84,7 +84,7 @@ def _emitted(log: Log, job: Job, topics: Topics, what: Emission) -> tuple[int, C
                 standing.look(job.ranges[number].start)
                 results = results_of(reader, name, number, begin, end)
                 while some := list(islice(results, _CHUNK)):
-                    records = list(_records(some, standing, what, topics.facts.partitions, left))
+                    records = _records(some, standing, what, topics.facts.partitions, left)
                     facts += len(publisher.send_all(records))
                     show(facts + left.total())
     return facts, left
@@ -92,10 +92,12 @@ def _emitted(log: Log, job: Job, topics: Topics, what: Emission) -> tuple[int, C
 
 def _records(
     results: Iterable[ReplayResult], standing: Standing, what: Emission, partitions: int, left: Counter[str]
-) -> Iterator[NewRecord]:
+) -> list[NewRecord]:
+    chosen = []
     for result in results:
         reason = standing.judge(result.fact, what.decide)
         if reason is None:
-            yield encode_fact(what.fact_of(result), partitions, source=what.source)
+            chosen.append(result)
         else:
             left[reason] += 1
+    return [encode_fact(fact, partitions, source=what.source) for fact in what.facts_of(chosen)]

@@ -1,9 +1,9 @@
 """Makes the results of a shadow replay the facts of its generation."""
 
-from operator import attrgetter
+from collections.abc import Sequence
 
 from hybrid_memory.classifier.choose import rule_classifier
-from hybrid_memory.replay.before import change_of
+from hybrid_memory.replay.before import changes
 from hybrid_memory.replay.churn import count
 from hybrid_memory.replay.emit import Emission, emit, same_log
 from hybrid_memory.replay.job import Job
@@ -15,7 +15,8 @@ from hybrid_memory.replay.store import find_job
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas.replays import ReplayOutcome
+from hybrid_memory.schemas import MemoryClassified
+from hybrid_memory.schemas.replays import ReplayOutcome, ReplayResult
 
 
 def promote(settings: Settings, name: str, max_churn: float | None = None) -> ReplayOutcome:
@@ -36,8 +37,11 @@ def promote(settings: Settings, name: str, max_churn: float | None = None) -> Re
         topics = same_log(log, job)
         if max_churn is not None:
             _gate(log, job, max_churn)
-    fact_of = attrgetter("fact")
-    what = Emission(promotes, fact_of, job.definition.generation, own_source(job.id), "promoting", "promoted")
+
+    def facts_of(results: Sequence[ReplayResult]) -> list[MemoryClassified]:
+        return [result.fact for result in results]
+
+    what = Emission(promotes, facts_of, job.definition.generation, own_source(job.id), "promoting", "promoted")
     return emit(log, job, topics, what)
 
 
@@ -52,7 +56,7 @@ def _check(job: Job) -> None:
 
 def _gate(log: Log, job: Job, most: float) -> None:
     rules = rule_classifier(log.settings)
-    churn = count(change_of(result, rules) for result in read_results(log.settings, job.id, log.cluster))
+    churn = count(changes(read_results(log.settings, job.id, log.cluster), rules))
     if churn.percent > most:
         raise Refusal(
             f"replay {job.id} changes {churn.percent:.2f} % of its memories ({churn.changed:,} of {churn.memories:,}), "

@@ -32,6 +32,7 @@ class Reader:
             settings, _GROUP, **{"enable.partition.eof": True, "fetch.wait.max.ms": 20, "auto.offset.reset": "earliest"}
         )
         self.position = 0
+        self._known: set[str] = set()
 
     def read(self, topic: str, partition: int, begin: int, end: int, limit: int = _BATCH) -> Iterator[list[Record]]:
         """The records of the range, at most `limit` at a time. A list may be empty: then nothing came for a moment.
@@ -43,6 +44,7 @@ class Reader:
         self.position, heard = begin, time.monotonic()
         if begin >= end:
             return
+        self._meet(topic)
         self._consumer.assign([TopicPartition(topic, partition, begin)])
         while self.position < end:
             try:
@@ -78,6 +80,16 @@ class Reader:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _meet(self, topic: str) -> None:
+        """Ask who leads a topic that is new to this consumer: else that is found out up to a second after `assign`."""
+        if topic in self._known:
+            return
+        try:
+            self._consumer.list_topics(topic, timeout=_SILENT_SECONDS)
+        except KafkaException as error:
+            raise Unavailable(f"Kafka does not say who leads {topic}: {error.args[0].str()}") from error
+        self._known.add(topic)
 
     def _next(self, limit: int) -> list[Message]:
         """What is there; waits for the first alone, since `consume` would wait for all of them."""

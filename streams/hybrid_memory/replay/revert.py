@@ -1,5 +1,7 @@
 """Brings back what was there before a replay, as facts of a newer generation."""
 
+from collections.abc import Sequence
+
 from hybrid_memory.classifier.choose import rule_classifier
 from hybrid_memory.replay.before import restored
 from hybrid_memory.replay.emit import Emission, emit, same_log
@@ -33,12 +35,12 @@ def revert(settings: Settings, name: str) -> ReplayOutcome:
         rules = rule_classifier(settings)
         generation = _begun(job) or next_generation(log, topics.facts)
 
-    def fact_of(result: ReplayResult) -> MemoryClassified:
-        return restored(result, rules, generation)
+    def facts_of(results: Sequence[ReplayResult]) -> list[MemoryClassified]:
+        return restored(results, rules, generation)
 
     source = f"{own_source(job.id)}:reverted"
     return emit(
-        log, job, topics, Emission(reverts_to(generation), fact_of, generation, source, "reverting", "reverted")
+        log, job, topics, Emission(reverts_to(generation), facts_of, generation, source, "reverting", "reverted")
     )
 
 

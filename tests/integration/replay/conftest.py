@@ -14,6 +14,7 @@ def log(kafka: str, topic_prefix: str, tmp_path: Path) -> Iterator[ReplayWorld]:
     settings = load_settings(
         kafka={"bootstrap_servers": kafka},
         topic_prefix=topic_prefix,
+        data_dir=tmp_path / "data",
         classifier={"kind": "rules"},
         embedder={"kind": "hash"},
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import NewTopic
 
 from hybrid_memory.classifier.choose import Choice
@@ -15,6 +16,7 @@ from hybrid_memory.replay.job import Job
 from hybrid_memory.replay.results import read_results
 from hybrid_memory.replay.run import OpenClassifier, start
 from hybrid_memory.replay.starting import ReplayRequest
+from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
@@ -48,7 +50,16 @@ def make_topics(settings: Settings, partitions: int = 2, **config: str) -> None:
     ]
     for future in cluster.admin.create_topics(wanted).values():
         future.result(30)
-    until(lambda: len(cluster.topics(topic.topic for topic in wanted)) == len(wanted), 20)
+    until(lambda: _served(cluster, [topic.topic for topic in wanted]), 20)
+
+
+def _served(cluster: Cluster, names: Sequence[str]) -> bool:
+    """Whether these topics are there and led by somebody, which a broker hears of a moment later."""
+    try:
+        found = cluster.topics(names)
+        return len(found) == len(names) and all(cluster.ends(topic) for topic in found.values())
+    except (KafkaException, Unavailable):
+        return False
 
 
 def known(manner: Manner | None = None) -> OpenClassifier:

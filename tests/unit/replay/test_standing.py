@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hybrid_memory.classifier import default_rules
 from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.index.points import Point
-from hybrid_memory.replay.before import before_of, change_of, maker, restored
+from hybrid_memory.replay.before import befores, changes, maker, restored
 from hybrid_memory.replay.latest import Known, Latest
 from hybrid_memory.replay.standing import known, promotes, reverts_to
 from hybrid_memory.schemas import MachineProvenance, Memory, MemoryClassified, Position
@@ -76,7 +76,7 @@ def test_a_reversion_touches_what_shows_the_job_s_fact_and_nothing_else(
     shows_it = point.generation == mine.generation and point.classifiers == mine.classifiers
     assert (reason is None) <= shows_it
     if reason is None:
-        back = restored(result, RULES, REVERTED)
+        [back] = restored([result], RULES, REVERTED)
         again = shown([*there, back])
         wanted = ("cuisine type",) if earlier is None else earlier.classifiers
         assert (again.classifiers, again.generation) == (wanted, REVERTED)
@@ -95,12 +95,17 @@ def test_a_batch_done_twice_said_the_same() -> None:
 
 
 def test_without_an_earlier_fact_the_rules_speak() -> None:
-    result = ReplayResult(job="j", fact=fact(2, "a"))
-    change = change_of(result, RULES)
-    assert (change.before, change.after) == (("cuisine type",), ("a",))
-    assert change.before_by == f"rules, taxonomy {RULES.maker.taxonomy}"
-    assert before_of(result, RULES).provenance.generation == 0
-    assert restored(result, RULES, 5).provenance.source == "rules"
+    results = [
+        ReplayResult(job="j", fact=fact(2, "a")),
+        ReplayResult(job="j", fact=fact(2, "a"), before=said(fact(1, "b"))),
+    ]
+    assert [it.before for it in changes(iter(results), RULES)] == [("cuisine type",), ("b",)]
+    assert [it.before_by for it in changes(results, RULES)] == [
+        f"rules, taxonomy {RULES.maker.taxonomy}",
+        "b, generation 1",
+    ]
+    assert [it.provenance.generation for it in befores(results, RULES)] == [0, 1]
+    assert [it.provenance.source for it in restored(results, RULES, 5)] == ["rules", "llm"]
 
 
 def test_who_made_it_is_told_in_a_few_words() -> None:
