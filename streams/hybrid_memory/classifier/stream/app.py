@@ -19,9 +19,12 @@ def make_app(connection: Connection, group: str, topic: str, size: int, wait_sec
 
     A record waits at most `wait_seconds` for others.
     """
+    # Metadata: a broker that has just started may say that the topic has no partitions. The group's leader then gives
+    # nothing to anybody until it asks again, which aiokafka does after five minutes.
     options: dict[str, Any] = {
         "broker_session_timeout": 30,
         "broker_heartbeat_interval": 3,
+        "consumer_metadata_max_age_ms": 5_000,
         "broker_client_id": "hybrid-memory-classifier",
         **connection.options,
     }
