@@ -30,7 +30,7 @@ class _Node:
         return begin, self.at + self.used
 
 
-def flow(moves: Sequence[tuple[Pair, int]], most: int = 24) -> Markup:
+def flow(moves: Sequence[tuple[Pair, int]], most: int = 16) -> Markup:
     """The most frequent moves as ribbons, as thick as they are frequent; a title on each says how many memories."""
     shown = moves[:most]
     left, right = _nodes(shown, 0), _nodes(shown, 1)

@@ -8,7 +8,7 @@ from hybrid_memory.replay.report.figures import many, number
 from hybrid_memory.replay.report.flow import NOTHING
 from hybrid_memory.replay.report.markup import Markup, short, tag
 
-_CELL, _LEFT, _TOP = 46.0, 190.0, 150.0
+_CELL, _LEFT, _TOP = 46.0, 190.0, 124.0
 
 
 def matrix(pairs: Sequence[tuple[Pair, int]], most: int = 14) -> Markup:
@@ -36,15 +36,17 @@ def matrix(pairs: Sequence[tuple[Pair, int]], most: int = 14) -> Markup:
 
 
 def _frequent(pairs: Sequence[tuple[Pair, int]], most: int) -> list[str | None]:
-    """The labels of most memories that changed, then of those that stayed; nothing is last."""
-    weight: Counter[str | None] = Counter()
+    """The labels that moved on most memories, then those that stayed on most; nothing is last."""
+    moved: Counter[str | None] = Counter()
+    stayed: Counter[str | None] = Counter()
     for (old, new), count in pairs:
-        weight[old] += count
-        if new != old:
-            weight[new] += count
-    labels = sorted((label for label in weight if label is not None), key=lambda label: (-weight[label], label))
-    chosen: list[str | None] = list(labels[:most])
-    return [*chosen, None] if None in weight else chosen
+        if old == new:
+            stayed[old] += count
+        else:
+            moved.update({old: count, new: count})
+    known = {*moved, *stayed}
+    labels = sorted((it for it in known if it is not None), key=lambda it: (-moved[it], -stayed[it], it))
+    return [*labels[:most], *([None] if None in known else [])]
 
 
 def _cell(old: str | None, new: str | None, count: int, strength: float, row: int, column: int) -> Markup:

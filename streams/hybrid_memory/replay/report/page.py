@@ -98,10 +98,10 @@ def _moves(churn: Churn) -> Markup:
 
 def _labels(churn: Churn) -> Markup:
     shown = churn.labels[:_LABELS]
-    left = len(churn.labels) - len(shown)
+    left = sum(it.share > 0 for it in churn.labels[_LABELS:])
     note = "On how many memories each label went, came and stayed; the most changed first."
     if left:
-        note += f" {many(left, 'label changes', 'labels change')} less and are not shown."
+        note += f" {many(left, 'more is', 'more are')} not shown."
     return section("Label by label", note, tag("div", label_bars(shown), class_="wide"))
 
 
@@ -119,7 +119,7 @@ def _users(churn: Churn) -> Markup:
         for user in churn.users[:_USERS]
         if user.changed
     ]
-    names = ["0–", "10–", "20–", "30–", "40–", "50–", "60–", "70–", "80–", "90–100"]
+    names = ["0–", "10–", "20–", "30–", "40–", "50–", "60–", "70–", "80–", "90–"]
     plot = columns(churn.user_shares(), names, ("user", "users"), "Users by the share of their memories that changed")
     note = "Users by the share of their memories that changed, in percent; beside it those with most changes."
     listed = table(["user", "memories", "changed", "share"], rows) if rows else tag("p", "Nobody sees a change.")
