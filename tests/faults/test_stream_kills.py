@@ -177,7 +177,6 @@ class Writer(threading.Thread):
 
 @pytest.mark.faults
 @pytest.mark.timeout(PATIENCE + 60)
-@pytest.mark.slow
 def test_stream_kills(stream: StreamWorld, broker: Broker) -> None:
     print(f"HM_TEST_SEED={SEED} HM_TEST_KILLS={KILLS}")
     rng = random.Random(SEED)

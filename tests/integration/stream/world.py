@@ -123,7 +123,7 @@ class StreamWorld:
             "HM_STREAM__PORT": str(port),
             "HM_STREAM__WAIT_SECONDS": "0.05",
         }
-        names |= {"PYTHONPATH": str(ROOT)}
+        names |= {"PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"}
         place = self.world.folder / f"stream-{len(self.workers)}"
         place.mkdir()
         command = [sys.executable, "-W", "error", "-m", "tests.stream_process"]
