@@ -2,9 +2,9 @@
 
 import asyncio
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from hybrid_memory.runtime.http.problems import Problem
+from hybrid_memory.runtime.http.problems import Begun, Problem
 
 
 class TimeLimit:
@@ -20,18 +20,12 @@ class TimeLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        reply = Begun(send)
         try:
             async with asyncio.timeout(self._seconds) as limit:
-                await self._app(scope, receive, watched)
+                await self._app(scope, receive, reply)
         except TimeoutError:
-            if started or not limit.expired():
+            if reply.begun or not limit.expired():
                 raise  # half a reply cannot be taken back: let the server cut the connection
             problem = Problem.away(f"the request took longer than {self._seconds:g} s", 5)
             # Its body may still be on its way.

@@ -151,6 +151,18 @@ def _fields(errors: Iterable[Mapping[str, Any]], skip: int = 0) -> list[FieldPro
     ]
 
 
+class Begun:
+    """An ASGI `send` that knows whether the reply has begun."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.begun = False
+
+    async def __call__(self, message: Message) -> None:
+        self.begun = True
+        await self._send(message)
+
+
 class _Unexpected:
     """The last resort: an exception that nobody expected is logged whole, and answered without a word of it."""
 
@@ -161,19 +173,13 @@ class _Unexpected:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        reply = Begun(send)
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, receive, reply)
         except Exception:
             problem = Problem(500, "an error of ours; the service's log has it").response()
             _LOG.exception("%s %s failed", scope["method"], scope["path"])
-            if started:
+            if reply.begun:
                 raise  # half a reply cannot be taken back: let the server cut the connection
             await problem(scope, receive, send)
 
