@@ -74,10 +74,10 @@ def start(
     elif detach:
         _detach(settings, request, as_json)
     else:
+        from hybrid_memory.replay.run import as_program
         from hybrid_memory.replay.run import start as run
-        from hybrid_memory.runtime.logs import configure_logs
 
-        configure_logs(settings.log)
+        as_program(settings)
         _print(run(settings, request), as_json)
 
 
@@ -87,12 +87,12 @@ def work(replay: JobName, as_json: AsJson = False, bootstrap_servers: Servers = 
 
     Exit code 1 where it was stopped, or cancelled.
     """
+    from hybrid_memory.replay.run import as_program
     from hybrid_memory.replay.run import work as run
-    from hybrid_memory.runtime.logs import configure_logs
     from hybrid_memory.runtime.settings import load_settings
 
     settings = load_settings(kafka={"bootstrap_servers": bootstrap_servers})
-    configure_logs(settings.log)
+    as_program(settings)
     _print(run(settings, replay), as_json)
 
 

@@ -38,6 +38,7 @@ class Latest:
         self._db = sqlite3.connect(Path(self._folder.name) / "latest.sqlite", isolation_level=None)
         self._db.executescript(_SCHEMA)
         self._db.execute("BEGIN")
+        self._has_facts = False
 
     def put(self, records: Iterable[tuple[bytes, int]]) -> None:
         """These keys stand at these offsets; of a key, what comes later counts."""
@@ -45,6 +46,7 @@ class Latest:
 
     def put_facts(self, facts: Sequence[Known]) -> None:
         """Of one key, the later counts, unless it is by rules and the earlier by a model."""
+        self._has_facts = self._has_facts or bool(facts)
         self._db.executemany(
             "INSERT INTO facts VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET llm = excluded.llm, said = excluded.said "
             "WHERE excluded.llm >= llm",
@@ -67,6 +69,8 @@ class Latest:
 
     def best(self, seq: int) -> Known | None:
         """The best fact of this version, where there is one."""
+        if not self._has_facts:
+            return None
         found = self._db.execute(
             "SELECT * FROM facts WHERE seq = ? ORDER BY generation DESC, llm DESC LIMIT 1", (seq,)
         ).fetchone()

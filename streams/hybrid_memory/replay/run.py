@@ -1,7 +1,9 @@
 """The wiring of `hm replay start` and `hm replay work`."""
 
 import logging
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ from hybrid_memory.replay.starting import create, define, topics_of
 from hybrid_memory.replay.store import find_job, replays_info
 from hybrid_memory.replay.worker import Parts, Worker
 from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
@@ -29,6 +32,16 @@ from hybrid_memory.schemas.replays import ReplayDefinition
 OpenClassifier = Callable[[Settings], tuple[Classifier, Choice]]
 
 _LOG = logging.getLogger(__name__)
+_SWITCH_SECONDS = 0.001
+"""A classifier that has answered is to get the next batch at once, however busy the thread is that reads and sends."""
+
+
+def as_program(settings: Settings) -> None:
+    """Log, and stand back for other processes on this machine, as the live stream does."""
+    configure_logs(settings.log)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    if hasattr(os, "nice"):
+        os.nice(settings.stream.nice)
 
 
 @contextmanager

@@ -51,8 +51,8 @@ class Scan:
             Unavailable: Kafka has fallen silent.
         """
         memories = self._topics.memories.name
-        for records in self._reader.read(memories, self._partition, begin, self._end(memories)):
-            self._latest.put((record.key or b"", record.offset) for record in records if key_meant(filters, record.key))
+        for keys in self._reader.keys(memories, self._partition, begin, self._end(memories)):
+            self._latest.put((key, offset) for key, offset in keys if key_meant(filters, key))
             beat()
         for records in self._all_of(self._topics.facts.name):
             for record in records:

@@ -48,7 +48,7 @@ def status(state: State, ago: timedelta = timedelta(0)) -> ReplayStatus:
 events = st.one_of(
     st.builds(progress, st.integers(0, 2), st.integers(0, 9), st.booleans()),
     st.sampled_from(["running", "paused", "cancelled"]).map(
-        lambda wanted: ReplayWanted(job="job", wanted=wanted, at=NOW)  # type: ignore[arg-type]
+        lambda wanted: ReplayWanted.model_validate({"job": "job", "wanted": wanted, "at": NOW})
     ),
     st.sampled_from(["running", "braked", "left"]).map(lambda state: status(state)),  # type: ignore[arg-type]
 )
