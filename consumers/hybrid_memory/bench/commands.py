@@ -26,6 +26,7 @@ class Name(StrEnum):
     BULK = "bulk"
     SEARCHERS = "searchers"
     STREAM = "stream"
+    REPLAY = "replay"
 
 
 @bench.callback()
@@ -39,7 +40,8 @@ def main_path(
     sizes: Annotated[str, typer.Option(help="Sizes of the index, in memories.")] = "1000,10000",
     full: Annotated[bool, typer.Option("--full", help="With 100,000 memories too; some minutes more.")] = False,
     only: Annotated[
-        list[Name] | None, typer.Option(help="Measure this alone; may be given again. `stream` is measured only so.")
+        list[Name] | None,
+        typer.Option(help="Measure this alone; may be given again. `stream` and `replay` are measured only so."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=10_000, help="How often a single thing is measured.")] = 200,
     seed: Annotated[int, typer.Option(help="For all that is drawn by lot.")] = 7,

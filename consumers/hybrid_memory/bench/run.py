@@ -12,6 +12,7 @@ from hybrid_memory.bench.embedding import EmbedderAlone
 from hybrid_memory.bench.figures import Figure
 from hybrid_memory.bench.inserts import batches, bulk, clients, one_memory
 from hybrid_memory.bench.progress import Shown
+from hybrid_memory.bench.replay import replay
 from hybrid_memory.bench.report import as_json, machine, table, verdict
 from hybrid_memory.bench.searches import memory, search, searchers
 from hybrid_memory.bench.stream import stream
@@ -27,7 +28,7 @@ Measure = Callable[[Work], list[Figure]]
 
 AT_EVERY_SIZE: dict[str, Measure] = {"one": one_memory, "search": search, "memory": memory}
 ONCE: dict[str, Measure] = {"clients": clients, "batches": batches, "bulk": bulk, "searchers": searchers}
-BY_NAME: dict[str, Measure] = {"stream": stream}
+BY_NAME: dict[str, Measure] = {"stream": stream, "replay": replay}
 """Measured once, where it is asked for by name."""
 NAMES = (*AT_EVERY_SIZE, *ONCE, *BY_NAME)
 

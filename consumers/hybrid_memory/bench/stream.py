@@ -43,16 +43,17 @@ def inserts_while_many_wait(work: Work) -> list[Figure]:
     work.fill(waiting)
     quiet, beside = [], []
     for _ in range(_ROUNDS):
-        quiet += _inserts(work, "inserts without a stream")
+        quiet += inserts(work, "inserts without a stream")
         with _stream(work.stack.settings, _SLOW, 64) as url:
             _until_it_runs(url)
-            beside += _inserts(work, f"inserts while {waiting:,} wait")
+            beside += inserts(work, f"inserts while {waiting:,} wait")
     reference = milliseconds(quiet, 0.5)
     target = at_most_times(reference, 1.2)
     return [times(f"one memory while {waiting:,} wait", work.stored, beside, "no stream", reference, target)]
 
 
-def _inserts(work: Work, title: str) -> list[float]:
+def inserts(work: Work, title: str) -> list[float]:
+    """Insert one memory after another, as often as there are samples: the seconds until each was searchable."""
     seconds = []
     with work.shown.step(title, work.samples) as advance:
         for memory in work.memories(work.samples):
@@ -89,9 +90,9 @@ def stream_throughput(
         )
     with _stream(own, rate, batch_size) as url:
         through = _rate(url, memories)
-    alone = _alone(Sleeping(rate, batch_size))
-    wanted = at_least_times(alone, SHARE)
-    return Figure("classifier stream", memories, through, "/s", None, "classifier alone", alone, wanted)
+    reference = alone(Sleeping(rate, batch_size))
+    wanted = at_least_times(reference, SHARE)
+    return Figure("classifier stream", memories, through, "/s", None, "classifier alone", reference, wanted)
 
 
 @contextmanager
@@ -137,7 +138,7 @@ def _done(url: str) -> float:
     return next((float(line.split()[1]) for line in lines if line.startswith("hm_classified_texts_total ")), 0)
 
 
-def _alone(classifier: Sleeping, batches: int = 30) -> float:
+def alone(classifier: Sleeping, batches: int = 30) -> float:
     """Texts a second of the classifier that has nothing else to do."""
     texts = ["a text"] * classifier.batch_size
     began = time.monotonic()
