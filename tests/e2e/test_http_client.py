@@ -1,13 +1,17 @@
 """The HTTP clients, all of their verbs, on a running service: the same story for both."""
 
 import asyncio
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from hybrid_memory.client import AsyncHttpMemoryClient, EditLost, HttpMemoryClient, NoSuchMemory, RequestRefused
-from tests.e2e.programs import Service
+from hybrid_memory.runtime.publisher import Publisher
+from hybrid_memory.runtime.settings import load_settings
+from hybrid_memory.schemas import MEMORIES, NewRecord
+from tests.e2e.programs import Service, until
 
 
 class InALoop:
@@ -23,6 +27,12 @@ class InALoop:
     def list(self, *given: Any, **named: Any) -> Any:
         async def collected() -> Any:
             return [memory async for memory in self._client.list(*given, **named)]
+
+        return self._runner.run(collected())
+
+    def dead_letters(self, **named: Any) -> Any:
+        async def collected() -> Any:
+            return [letter async for letter in self._client.dead_letters(**named)]
 
         return self._runner.run(collected())
 
@@ -91,3 +101,31 @@ def test_more_than_one_import(client: Any, user: str) -> None:
     results = client.add_many(user, ({"text": f"fact {n}"} for n in range(1500)))
     assert all(result.searchable for result in results)
     assert len({memory.memory_id for memory in client.list(user, page_size=400)}) == 1500
+
+
+def test_dead_letters(client: Any, service: Service, user: str) -> None:
+    settings = load_settings(
+        kafka={"bootstrap_servers": service.env["HM_KAFKA__BOOTSTRAP_SERVERS"]},
+        topic_prefix=service.env["HM_TOPIC_PREFIX"],
+    )
+    known = {letter.letter for letter in client.dead_letters()}
+    with Publisher(settings) as publisher:
+        publisher.send_all([NewRecord(MEMORIES, f"{user}/{n}".encode(), b"no JSON") for n in ("a", "b")])
+
+    def new() -> list[Any]:
+        return [one for one in client.dead_letters(error_class="poison", page_size=1) if one.letter not in known]
+
+    until(lambda: len(new()) == 2, 20)
+    first, second = new()
+    whole = client.dead_letter(first.letter)
+    assert (whole.value, whole.key, whole.redrives) == ("no JSON", first.key, 0)
+    tried = client.redrive([first.letter], dry_run=True)
+    assert (tried.done, tried.left[0].letter) == (False, first.letter)
+    mended = {"user_id": user, "memory_id": first.key.partition("/")[2], "text": "I like tea"}
+    done = client.redrive([first.letter], value=json.dumps(mended))
+    assert done.redriven[0].drops == (first.letter,)
+    assert client.drop_dead_letters([second.letter], reason="a test").dropped == (second.letter,)
+    assert new() == []
+    with pytest.raises(NoSuchMemory, match="no dead letter stands there"):
+        client.dead_letter(first.letter)
+    until(lambda: [one.text for one in client.list(user)] == ["I like tea"], 10)

@@ -12,6 +12,8 @@ from hybrid_memory.ingest.ports import Describe, Look, Shown
 from hybrid_memory.ingest.router import make_router as make_write_router
 from hybrid_memory.ingest.writer import KafkaWriter
 from hybrid_memory.query.bodies import SOURCE_WORDS
+from hybrid_memory.query.dead_letter_desk import DeadLetterDesk
+from hybrid_memory.query.dead_letter_router import make_dead_letter_router
 from hybrid_memory.query.edit_router import make_edit_router
 from hybrid_memory.query.editing import Editing
 from hybrid_memory.query.engine import Engine
@@ -65,6 +67,7 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
     editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings).positions, wait_s)
     app.include_router(make_edit_router(editing, guard))
     app.include_router(make_index_router(engine.searcher, guard))
+    app.include_router(make_dead_letter_router(DeadLetterDesk(settings), guard))
     app.include_router(make_probes(engine.not_ready, metrics, guard))
     app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
     app.add_middleware(EncodedSlashes)

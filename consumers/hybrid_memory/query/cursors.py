@@ -25,8 +25,7 @@ class BadCursor(ValueError):  # noqa: N818
 
 def to_cursor(place: Place, listing: Listing) -> str:
     """The cursor of a place in this list."""
-    written = json.dumps([_VERSION, _list_of(listing), place.value, place.id], separators=(",", ":"))
-    return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+    return opaque([_VERSION, _list_of(listing), place.value, place.id])
 
 
 def from_cursor(text: str, listing: Listing) -> Place:
@@ -35,7 +34,7 @@ def from_cursor(text: str, listing: Listing) -> Place:
     Raises:
         BadCursor: it is no cursor, or one of another user, filter or order.
     """
-    version, of, value, id_ = _read(text)
+    version, of, value, id_ = parts_of(text, 4)
     if version != _VERSION or type(value) is not int or abs(value) > _FURTHEST or not _is_id(id_):
         raise BadCursor("this is no cursor; take the next_cursor of a reply")
     if of != _list_of(listing):
@@ -43,13 +42,20 @@ def from_cursor(text: str, listing: Listing) -> Place:
     return Place(value, id_)
 
 
-def _read(text: str) -> list[Any]:
+def opaque(parts: list[Any]) -> str:
+    """Parts that JSON can write, as one word."""
+    written = json.dumps(parts, separators=(",", ":"))
+    return base64.urlsafe_b64encode(written.encode()).decode().rstrip("=")
+
+
+def parts_of(text: str, count: int) -> list[Any]:
+    """The parts of which `opaque` made this, or as many Nones where it is no such word."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         parts = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
     except (ValueError, binascii.Error, RecursionError):
         parts = None
-    return parts if isinstance(parts, list) and len(parts) == 4 else [None] * 4
+    return parts if isinstance(parts, list) and len(parts) == count else [None] * count
 
 
 def _is_id(text: object) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from hybrid_memory.dlq.choosing import Shelf
-from hybrid_memory.dlq.letters import Letter, Ref
+from hybrid_memory.dlq.letters import Ref
 from hybrid_memory.dlq.plan import Plan, Planner
 from hybrid_memory.dlq.reading import Log
 from hybrid_memory.dlq.send import Sender
@@ -40,8 +40,8 @@ def redrive(log: Log, shelves: Sequence[Shelf], plans: Sequence[Plan], rate: flo
             _sender(log, publisher, shelf).redrive(plan.steps, rate)
 
 
-def drop(log: Log, shelves: Sequence[Shelf], reason: str) -> list[Letter]:
-    """Drop the letters that are chosen, saying why; those that it dropped.
+def drop(log: Log, shelves: Sequence[Shelf], reason: str) -> None:
+    """Drop the letters that are chosen, saying why.
 
     Raises:
         Unavailable: Kafka is away; do it again.
@@ -50,7 +50,6 @@ def drop(log: Log, shelves: Sequence[Shelf], reason: str) -> list[Letter]:
     with _publisher(log.settings) as publisher:
         for shelf in shelves:
             _sender(log, publisher, shelf).drop(shelf.chosen, reason)
-    return [letter for shelf in shelves for letter in shelf.chosen]
 
 
 def _sender(log: Log, publisher: Publisher, shelf: Shelf) -> Sender:

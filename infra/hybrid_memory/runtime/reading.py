@@ -13,6 +13,7 @@ from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import Record
 
 GROUP = "hm-reader"  # never committed to
+_ANSWER_SECONDS = 5.0
 _SILENT_SECONDS = 30.0
 _LINE_SECONDS = 5.0
 _BATCH = 500
@@ -29,7 +30,7 @@ class Log:
     def __init__(self, settings: Settings, quiet: bool = False) -> None:
         self.settings = settings
         self._quiet = quiet
-        self.cluster = Cluster(settings)
+        self.cluster = Cluster(settings, _ANSWER_SECONDS)
 
     def topic(self, name: str) -> TopicInfo:
         """A topic by its name on the cluster, or by its name in the registry.

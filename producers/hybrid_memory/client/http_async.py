@@ -10,17 +10,22 @@ from hybrid_memory.client import http_transport as transport
 from hybrid_memory.client.drafts import OptionalFields
 from hybrid_memory.client.errors import ClientClosed
 from hybrid_memory.client.http_replies import (
+    DeadLetter,
+    DeadLetterPage,
     DeletedAll,
     Deletion,
+    DropResult,
     ImportResult,
     Insert,
     MemoryView,
     Page,
     PendingEdit,
+    RedriveResult,
     SearchResult,
+    WholeDeadLetter,
     import_results,
 )
-from hybrid_memory.client.http_requests import FilterFields, Order, PatchFields, Request
+from hybrid_memory.client.http_requests import FilterFields, LetterFields, Order, PatchFields, Request
 from hybrid_memory.schemas import Position
 
 
@@ -119,6 +124,46 @@ class AsyncHttpMemoryClient:
             wait_ms=wait_ms,
         )
         return SearchResult.model_validate(await self._send(request))
+
+    async def dead_letters(self, *, page_size: int = 100, **wanted: Unpack[LetterFields]) -> AsyncIterator[DeadLetter]:
+        """As `HttpMemoryClient.dead_letters`."""
+        cursor = None
+        while True:
+            page = DeadLetterPage.model_validate(await self._send(requests.dead_letters(wanted, page_size, cursor)))
+            for letter in page.letters:
+                yield letter
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    async def dead_letter(self, letter: str) -> WholeDeadLetter:
+        """As `HttpMemoryClient.dead_letter`."""
+        return WholeDeadLetter.model_validate(await self._send(requests.dead_letter(letter)))
+
+    async def redrive(
+        self,
+        letters: Sequence[str] | None = None,
+        *,
+        dry_run: bool = False,
+        value: str | None = None,
+        max_redrives: int | None = None,
+        **wanted: Unpack[LetterFields],
+    ) -> RedriveResult:
+        """As `HttpMemoryClient.redrive`."""
+        request = requests.redrive(letters, wanted, dry_run=dry_run, value=value, max_redrives=max_redrives)
+        return RedriveResult.model_validate(await self._send(request))
+
+    async def drop_dead_letters(
+        self,
+        letters: Sequence[str] | None = None,
+        *,
+        reason: str,
+        dry_run: bool = False,
+        **wanted: Unpack[LetterFields],
+    ) -> DropResult:
+        """As `HttpMemoryClient.drop_dead_letters`."""
+        request = requests.drop(letters, wanted, reason=reason, dry_run=dry_run)
+        return DropResult.model_validate(await self._send(request))
 
     async def close(self) -> None:
         """As `HttpMemoryClient.close`."""

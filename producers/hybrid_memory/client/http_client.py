@@ -10,17 +10,22 @@ from hybrid_memory.client import http_transport as transport
 from hybrid_memory.client.drafts import OptionalFields
 from hybrid_memory.client.errors import ClientClosed
 from hybrid_memory.client.http_replies import (
+    DeadLetter,
+    DeadLetterPage,
     DeletedAll,
     Deletion,
+    DropResult,
     ImportResult,
     Insert,
     MemoryView,
     Page,
     PendingEdit,
+    RedriveResult,
     SearchResult,
+    WholeDeadLetter,
     import_results,
 )
-from hybrid_memory.client.http_requests import FilterFields, Order, PatchFields, Request
+from hybrid_memory.client.http_requests import FilterFields, LetterFields, Order, PatchFields, Request
 from hybrid_memory.schemas import Position
 
 
@@ -146,6 +151,52 @@ class HttpMemoryClient:
             wait_ms=wait_ms,
         )
         return SearchResult.model_validate(self._send(request))
+
+    def dead_letters(self, *, page_size: int = 100, **wanted: Unpack[LetterFields]) -> Iterator[DeadLetter]:
+        """Our dead letters that fit, the first to fail first, fetched page by page; needs the scope admin."""
+        cursor = None
+        while True:
+            page = DeadLetterPage.model_validate(self._send(requests.dead_letters(wanted, page_size, cursor)))
+            yield from page.letters
+            cursor = page.next_cursor
+            if cursor is None:
+                return
+
+    def dead_letter(self, letter: str) -> WholeDeadLetter:
+        """All of one dead letter, by its name.
+
+        Raises:
+            NoSuchMemory: none stands there.
+        """
+        return WholeDeadLetter.model_validate(self._send(requests.dead_letter(letter)))
+
+    def redrive(
+        self,
+        letters: Sequence[str] | None = None,
+        *,
+        dry_run: bool = False,
+        value: str | None = None,
+        max_redrives: int | None = None,
+        **wanted: Unpack[LetterFields],
+    ) -> RedriveResult:
+        """Append dead letters again, by their names or, without names, those that fit; an empty filter is all.
+
+        `value` is what the one letter that is named says instead. Nothing newer is overwritten: what stays is told.
+        """
+        request = requests.redrive(letters, wanted, dry_run=dry_run, value=value, max_redrives=max_redrives)
+        return RedriveResult.model_validate(self._send(request))
+
+    def drop_dead_letters(
+        self,
+        letters: Sequence[str] | None = None,
+        *,
+        reason: str,
+        dry_run: bool = False,
+        **wanted: Unpack[LetterFields],
+    ) -> DropResult:
+        """Drop dead letters for good, by their names or, without names, those that fit."""
+        request = requests.drop(letters, wanted, reason=reason, dry_run=dry_run)
+        return DropResult.model_validate(self._send(request))
 
     def close(self) -> None:
         """Let go of the connections. A second call does nothing."""

@@ -123,6 +123,84 @@ class Page(_Reply):
     next_cursor: str | None
 
 
+class LetterSource(_Reply):
+    """Where a dead record stood."""
+
+    topic: str | None
+    partition: int | None
+    offset: int | None
+
+
+class DeadLetter(_Reply):
+    """A dead letter, `letter` is its name. What no header says is None or empty."""
+
+    letter: str
+    key: str | None
+    error_class: str
+    stage: str
+    exception: str
+    message: str
+    source: LetterSource
+    redrives: int
+    failed_at: datetime
+    left_out: str
+
+
+class LetterHeader(_Reply):
+    """A header of a dead letter; bytes that are no text begin with `base64:`."""
+
+    name: str
+    value: str | None
+
+
+class WholeDeadLetter(DeadLetter):
+    """All of a dead letter; bytes that are no text begin with `base64:`."""
+
+    stack: str
+    timestamp: int
+    headers: tuple[LetterHeader, ...]
+    value: str | None
+
+
+class DeadLetterPage(_Reply):
+    """A page of dead letters."""
+
+    letters: tuple[DeadLetter, ...]
+    next_cursor: str | None
+
+
+class Redriven(_Reply):
+    """A letter that was appended again, `to` a topic; None where that had been done before."""
+
+    letter: str
+    to: str | None
+    note: str
+    drops: tuple[str, ...]
+
+
+class LeftLetter(_Reply):
+    """A letter that stays, and why."""
+
+    letter: str
+    why: str
+
+
+class RedriveResult(_Reply):
+    """What became of each letter; where not `done`, what would."""
+
+    done: bool
+    redriven: tuple[Redriven, ...]
+    left: tuple[LeftLetter, ...]
+
+
+class DropResult(_Reply):
+    """The letters that were dropped; where not `done`, that would be."""
+
+    done: bool
+    dropped: tuple[str, ...]
+    left: tuple[LeftLetter, ...]
+
+
 def import_results(body: Mapping[str, Any]) -> list[ImportResult]:
     """The answers of an import, in the order of its memories."""
     named = [

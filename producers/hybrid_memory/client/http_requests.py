@@ -14,6 +14,8 @@ AT_ONCE = 1000
 """Memories in one import."""
 RETRIED_STATUSES = (429, 503)
 _LONGEST_PAUSE = 30.0
+_DEAD = "/v1/dead-letters"
+_READS_ALL = 60.0  # seconds more: every call reads whole topics
 _SEARCH_WAITS = 5000  # milliseconds, where it is not told
 
 Order = Literal["newest", "oldest", "created_at", "-created_at"]
@@ -42,6 +44,15 @@ class PatchFields(TypedDict, total=False):
     pinned: bool
     metadata: Mapping[str, Any] | None
     expires_at: datetime | None
+
+
+class LetterFields(TypedDict, total=False):
+    """Which dead letters are meant; all that is given must hold. `older_than` is written 90s, 15m, 1h, 2d or 3w."""
+
+    topic: str | None
+    error_class: str | None
+    stage: str | None
+    older_than: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +118,34 @@ def search(
     body["position"] = [str(position) for position in positions]
     patience = body.get("wait_ms", _SEARCH_WAITS) / 1000 if body["position"] else 0.0
     return Request("POST", f"{_user(user_id)}/search", body=body, patience=patience)
+
+
+def dead_letters(wanted: LetterFields, limit: int, cursor: str | None) -> Request:
+    """Of a page of dead letters."""
+    return Request("GET", _DEAD, _present({**wanted, "limit": limit, "cursor": cursor}), patience=_READS_ALL)
+
+
+def dead_letter(letter: str) -> Request:
+    """Of one dead letter, as TOPIC:PARTITION:OFFSET."""
+    return Request("GET", f"{_DEAD}/{_segment(letter)}", patience=_READS_ALL)
+
+
+def redrive(letters: Sequence[str] | None, wanted: LetterFields, **given: Any) -> Request:
+    """Of a redrive; one that was cut off may be sent again."""
+    return Request("POST", f"{_DEAD}/redrive", body=_meant(letters, wanted, given), patience=_READS_ALL)
+
+
+def drop(letters: Sequence[str] | None, wanted: LetterFields, **given: Any) -> Request:
+    """Of letters that are dropped for good."""
+    return Request("POST", f"{_DEAD}/drop", body=_meant(letters, wanted, given), patience=_READS_ALL)
+
+
+def _meant(letters: Sequence[str] | None, wanted: LetterFields, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Letters by name or, without names, by filter."""
+    if letters is not None and wanted:
+        raise ValueError("name letters one by one, or by a filter, but not both")
+    which = {"filter": _present(dict(wanted))} if letters is None else {"letters": list(letters)}
+    return {**which, **_present(given)}
 
 
 def auth_headers(api_key: str | None, token: str | None) -> dict[str, str]:

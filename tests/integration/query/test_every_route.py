@@ -17,6 +17,7 @@ from hybrid_memory.runtime.settings import load_settings
 from tests.e2e.problems import check_problem
 
 OPEN = {"/livez", "/readyz", "/health", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+NAMES = {"memory_id": "m", "letter": "dlq.memories:0:0", "job": "job"}
 ADA = make_key("ada", READ_WRITE, frozenset({"ada"}))
 ADMIN = make_key("admin", [Scope.ADMIN], "all")
 READER = make_key("reader", [Scope.READ], "all")
@@ -50,7 +51,7 @@ def routes(app: FastAPI) -> Iterator[tuple[str, str]]:
 async def test_every_route_asks(app: FastAPI, http: httpx.AsyncClient) -> None:
     asked = 0
     for method, path in routes(app):
-        reply = await http.request(method, path.format(user_id="ada", memory_id="m"), content=b"{}")
+        reply = await http.request(method, path.format(user_id="ada", **NAMES), content=b"{}")
         if path in OPEN:
             assert reply.status_code in (200, 503), path
         else:
@@ -64,7 +65,7 @@ async def test_every_route_of_a_user_refuses_another(app: FastAPI, http: httpx.A
     assert len(of_users) >= 7
     for method, path in of_users:
         for user in ("bob", "Ada", "ada%2F"):
-            url = path.format(user_id=user, memory_id="m")
+            url = path.format(user_id=user, **NAMES)
             check_problem(await http.request(method, url, headers={"X-API-Key": ADA.key}, content=b"{}"), 403)
 
 
@@ -73,7 +74,7 @@ async def test_every_write_needs_the_scope(app: FastAPI, http: httpx.AsyncClient
     writes = [(m, path) for m, path in routes(app) if m != "GET" and not any(path.endswith(read) for read in reads)]
     assert len(writes) >= 6
     for method, path in writes:
-        url = path.format(user_id="ada", memory_id="m")
+        url = path.format(user_id="ada", **NAMES)
         check_problem(await http.request(method, url, headers={"X-API-Key": READER.key}, content=b"{}"), 403)
 
 

@@ -66,7 +66,8 @@ def test_every_public_name_is_there() -> None:
 def test_both_http_clients_have_the_same_verbs() -> None:
     verbs = {name for name in vars(HttpMemoryClient) if not name.startswith("_")}
     assert verbs == {name for name in vars(AsyncHttpMemoryClient) if not name.startswith("_")}
-    assert verbs == {"add", "add_many", "get", "list", "update", "delete", "delete_all", "search", "close"}
+    letters = {"dead_letters", "dead_letter", "redrive", "drop_dead_letters"}
+    assert verbs == {"add", "add_many", "get", "list", "update", "delete", "delete_all", "search", "close"} | letters
     for verb in (*verbs, "__init__"):
         one, other = (signature(getattr(client, verb)) for client in (HttpMemoryClient, AsyncHttpMemoryClient))
         assert one.parameters == other.parameters, verb
