@@ -13,8 +13,8 @@ from hybrid_memory.rebuild.progress import Shown
 from hybrid_memory.sink.fill import Filler
 
 SAMPLE = 1000
-_ATTEMPTS = 5
-_AGAIN_SECONDS = 1.0
+_ATTEMPTS = 3
+_AGAIN_SECONDS = 0.5
 _CLOSE_SECONDS = 2.0
 _RECENT = 0.8
 """Of the time for which deletes are kept: older tombstones may be purged on one side and not yet on the other."""
@@ -53,8 +53,7 @@ class Builder:
     def compare(self) -> tuple[Summary | None, list[Row]]:
         """The serving index, where there is one, and what it and ours say of the same stretch of the log.
 
-        What the serving sink refuses to apply, ours shows until it comes to the answer; so where they differ, another
-        look is taken a moment later.
+        Where they differ, another look is taken a moment later.
         """
         serving, rows = None, list[Row]()
         for attempt in range(_ATTEMPTS):
@@ -67,7 +66,8 @@ class Builder:
             mine = summarise(self.store, since, 0)
             if mine.log == serving.log and self.filler.up_to(serving.after, self.stop):
                 mine = summarise(self.store, since, 0)
-            rows = compare(serving, mine, versions(self.store, list(serving.sample)))
+            ahead = self.filler.left(serving.after)
+            rows = compare(serving, mine, versions(self.store, list(serving.sample)), ahead)
             if not differs(rows) or self.stop.is_set():
                 break
         return serving, rows

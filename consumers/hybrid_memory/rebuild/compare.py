@@ -16,19 +16,21 @@ class Row:
     same: bool
 
 
-def compare(serving: Summary, new: Summary, found: Mapping[str, Version | None]) -> list[Row]:
+def compare(serving: Summary, new: Summary, found: Mapping[str, Version | None], ahead: int) -> list[Row]:
     """What both say of the same stretch of the log. `found` is what the new one has of the serving one's sample.
 
     The new one stands at the end of that stretch. Where the serving one was written to while it was looked at, figures
-    may differ by as many as were written, and points may be newer.
+    may differ by as many as were written, and points may be newer. So they may by the records `ahead`, which neither
+    has applied: the new one takes what the serving one has refused until it comes to the answer, which may be there.
     """
+    slack = serving.moved + ahead
     rows = [Row("log", serving.log, new.log, serving.log == new.log)] if serving.log != new.log else []
     rows += [
-        _count("memories", serving.memories, new.memories, serving.moved),
-        _count("users", serving.users, new.users, serving.moved),
-        _count("deleted lately", serving.tombstones, new.tombstones, serving.moved),
+        _count("memories", serving.memories, new.memories, slack),
+        _count("users", serving.users, new.users, slack),
+        _count("deleted lately", serving.tombstones, new.tombstones, slack),
     ]
-    others = [key for key, version in serving.sample.items() if not _agrees(version, key, found, serving.moved > 0)]
+    others = [key for key, version in serving.sample.items() if not _agrees(version, key, found, slack > 0)]
     agree = len(serving.sample) - len(others)
     return [*rows, Row("points, a sample", f"{len(serving.sample):,}", f"{agree:,} the same", not others)]
 

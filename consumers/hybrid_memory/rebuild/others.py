@@ -10,6 +10,7 @@ from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.attach import find_topics
+from hybrid_memory.sink.ownership import NotItsView, check_identity, check_progress
 
 _DAY_MS = 86_400_000
 
@@ -29,13 +30,15 @@ def back(settings: Settings) -> str:
     """Make the generation that was current before current again; a sentence says what follows.
 
     Raises:
-        Refusal: there is none, or something is away; nothing was changed.
+        Refusal: there is none, it cannot catch up any more, or something is away; nothing was changed.
     """
     place = place_of(settings)
     try:
         kept = place.generations.kept()
         if kept is None:
             raise Refusal("there is no older generation to go back to")
+        if not place.held(kept):  # else somebody follows the log with it
+            _check_usable(settings, place, kept)
         place.generations.switch(kept)
         return f"{place.describe(kept)} is the index again; who serves goes over to it, and the other one is kept"
     except Unavailable as error:
@@ -84,6 +87,24 @@ def standings(settings: Settings) -> list[Standing]:
         raise Refusal(str(error)) from None
     finally:
         place.close()
+
+
+def _check_usable(settings: Settings, place: Place, name: str) -> None:
+    """Refuse one that a sink would refuse, whatever its embedder."""
+    cluster = Cluster(settings, 5)
+    topics = find_topics(cluster, settings.topic_prefix)
+    store = place.open(name)
+    try:
+        identity = store.identity()
+        assert identity is not None
+        both = {topic.name: topic for topic in (topics.memories, topics.classified)}
+        check_identity(identity, both, identity.embedder, identity.dimensions)
+        retention = int(cluster.config(topics.memories.name)["delete.retention.ms"])
+        check_progress(store.progress(), _ends(settings), int(time.time() * 1000), retention)
+    except NotItsView as error:
+        raise Refusal(f"{place.describe(name)} cannot be gone back to: {error.what}; nothing was changed") from None
+    finally:
+        store.close()
 
 
 def _standing(

@@ -29,6 +29,10 @@ class Place(ABC):
         """A generation to be filled by us alone, new where there is none."""
 
     @abstractmethod
+    def open(self, name: str) -> VectorStore:
+        """A generation that exists, whatever it is a view of."""
+
+    @abstractmethod
     def look(self, name: str, since: int, sample: int) -> Summary | None:
         """What is in a generation, as :func:`summarise`; None where there is nothing yet."""
 
@@ -64,19 +68,19 @@ class Folders(Place):
 
         return EdgeStore.open(self.generations.folder(name), dimensions)
 
+    def open(self, name: str) -> VectorStore:
+        from hybrid_memory.index.edge import EdgeStore
+
+        return EdgeStore.open_existing(self.generations.folder(name))
+
     def look(self, name: str, since: int, sample: int) -> Summary | None:
         from hybrid_memory.index.asking import ask
-        from hybrid_memory.index.edge import EdgeStore
 
         folder = self.generations.folder(name)
         if not (folder / "shard").exists():
             return None
         if not self.held(name):
-            store = EdgeStore.open_existing(folder)
-            try:
-                return summarise(store, since, sample)
-            finally:
-                store.close()
+            return _summary(self.open(name), since, sample)
         if (answer := ask(folder, since, sample, _ANSWER_SECONDS)) is not None:
             return answer
         raise Refusal(
@@ -118,24 +122,21 @@ class Collections(Place):
 
         return ServerStore.open(self._settings.qdrant, dimensions, True, name)
 
-    def look(self, name: str, since: int, sample: int) -> Summary | None:
+    def open(self, name: str) -> VectorStore:
         from hybrid_memory.index.server import ServerStore
 
+        return ServerStore.open_existing(self._settings.qdrant, name)
+
+    def look(self, name: str, since: int, sample: int) -> Summary | None:
         if name not in self.generations.names():
             return None
-        store = ServerStore.open_existing(self._settings.qdrant, name)
-        try:
-            return summarise(store, since, sample)
-        finally:
-            store.close()
+        return _summary(self.open(name), since, sample)
 
     def answer(self, store: VectorStore) -> None:
         """Nobody has to ask."""
 
     def check_unused(self, name: str) -> None:
-        from hybrid_memory.index.server import ServerStore
-
-        store = ServerStore.open_existing(self._settings.qdrant, name)
+        store = self.open(name)
         try:
             identity = store.identity()
         finally:
@@ -163,3 +164,10 @@ def place_of(settings: Settings) -> Place:
         Refusal: the server cannot be named so.
     """
     return Folders(settings.data_dir) if settings.qdrant.url is None else Collections(settings)
+
+
+def _summary(store: VectorStore, since: int, sample: int) -> Summary:
+    try:
+        return summarise(store, since, sample)
+    finally:
+        store.close()

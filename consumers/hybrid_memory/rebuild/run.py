@@ -80,9 +80,10 @@ def known_positions(settings: Settings, place: Place) -> Mapping[TopicPartition,
         cluster = Cluster(settings, 5)
         topics = find_topics(cluster, settings.topic_prefix)
         published = watermark(cluster, topics)
-        serving = None
-        with suppress(Refusal):  # compared later, and said then
-            serving = place.look(place.generations.current(), 0, 0)
+        serving, current = None, place.generations.current()
+        if not published or place.held(current):  # Kafka forgets in a week what nobody repeats
+            with suppress(Refusal):  # compared later, and said then
+                serving = place.look(current, 0, 0)
     except Unavailable as error:
         raise Refusal(f"{error}; nothing was changed") from None
     ours = log_name((topic.name, topic.topic_id) for topic in (topics.memories, topics.classified))

@@ -95,6 +95,16 @@ class Filler:
         """As :func:`~hybrid_memory.sink.attach.watermark`."""
         return watermark(self._cluster, self._topics)
 
+    def left(self, positions: Mapping[TopicPartition, int]) -> int:
+        """How many records the log has from these positions on, at most.
+
+        Raises:
+            Unavailable: Kafka is away.
+        """
+        both = (self._topics.memories, self._topics.classified)
+        ends = {(topic.name, number): end for topic in both for number, end in self._cluster.ends(topic).items()}
+        return sum(max(0, end - positions.get(place, 0)) for place, end in ends.items())
+
     def up_to(
         self, bounds: Mapping[TopicPartition, int], stop: threading.Event, told: Callable[[], None] = lambda: None
     ) -> bool:

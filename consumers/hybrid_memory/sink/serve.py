@@ -9,7 +9,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.runtime.http import install_problems
+from hybrid_memory.runtime.http import Guard, install_problems, make_guard
 from hybrid_memory.runtime.http.listen import bind, run_until_told
 from hybrid_memory.runtime.http.probes import make_probes
 from hybrid_memory.runtime.logs import configure_logs
@@ -25,16 +25,17 @@ def serve(settings: Settings) -> None:
 
     Raises:
         Refusal: no Kafka or no server is named, the port is taken, the server does not let us in or is too old, or
-            the index is not a view of this log.
+            the index is not a view of this log; or it would stand open to other machines.
     """
     configure_logs(settings.log)
     _ = settings.bootstrap_servers
     if settings.qdrant.url is None:
         raise Refusal("hm sink feeds a Qdrant server, and none is named (--qdrant-url); without one hm serve is enough")
+    guard = make_guard(settings, settings.sink.host)
     listener = bind(settings.sink.host, settings.sink.port)
     metrics = Metrics()
     worker = Worker(settings, metrics, on_failure=lambda: setattr(server, "should_exit", True))
-    server = uvicorn.Server(uvicorn.Config(_app(worker, metrics), log_config=None, access_log=False))
+    server = uvicorn.Server(uvicorn.Config(_app(worker, metrics, guard), log_config=None, access_log=False))
     _LOG.info("listening", extra={"url": f"http://{settings.sink.host}:{listener.getsockname()[1]}"})
     run_until_told(server, listener)
     if worker.loading:
@@ -44,7 +45,7 @@ def serve(settings: Settings) -> None:
         raise worker.failure
 
 
-def _app(worker: Worker, metrics: Metrics) -> FastAPI:
+def _app(worker: Worker, metrics: Metrics, guard: Guard) -> FastAPI:
     """Probes and metrics."""
 
     @asynccontextmanager
@@ -55,5 +56,5 @@ def _app(worker: Worker, metrics: Metrics) -> FastAPI:
 
     app = FastAPI(title="Hybrid memory sink", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     install_problems(app)
-    app.include_router(make_probes(worker.not_ready, metrics))
+    app.include_router(make_probes(worker.not_ready, metrics, guard))
     return app

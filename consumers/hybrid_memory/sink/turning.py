@@ -52,7 +52,7 @@ class Turning:
             _LOG.warning("%s is current now, and this process cannot go on with it yet: %s", self.wanted, error)
             return None
         except NotItsView as error:
-            reason = f"{error.what}; start it again with the settings of that index"
+            reason = error.what
         except (Refusal, LogMoved, Braked) as error:
             reason = str(error)
         self._declined = self.wanted

@@ -382,6 +382,10 @@ class StoreContract(ListingContract, ABC):
         store.purge(100)
         assert set(store.get(f"ann/{id}" for id in ("live", "old", "new"))) == {"ann/live", "ann/new"}
 
+    def test_tombstones_are_counted_from_a_time_on(self, store: VectorStore) -> None:
+        store.upsert([live(id="live"), tombstone(id="old", deleted_at=100), tombstone(id="new", deleted_at=101)])
+        assert [store.tombstones(since) for since in (0, 100, 101, 102)] == [2, 2, 1, 0]
+
     # Life
 
     def test_a_closed_index_does_nothing_more(self, store: VectorStore) -> None:

@@ -14,7 +14,7 @@ from hybrid_memory.query.searching import Search
 from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import CLASSIFIED, MEMORIES
+from hybrid_memory.schemas import CLASSIFIED, MEMORIES, Memory, encode_memory
 from tests.integration.sink.test_rebuild import facts_for, life, points
 from tests.integration.sink.world import World
 
@@ -108,8 +108,19 @@ class Busy:
             assert found, "a search has found nothing"
             self.searches += 1
 
+    def read_own_writes(self) -> None:
+        """What has been applied is there for who asks next, whichever index answers."""
+        engine, number = self.served.engine, 0
+        while not self._stop.wait(0.01):
+            memory = Memory.new(user_id="own", memory_id=f"o{number}", text="mine")
+            places = self.served.world.send(encode_memory(memory))
+            assert asyncio.run(engine.applied.wait(places, 20)), "it was never applied"
+            assert asyncio.run(engine.searcher().get("own", memory.memory_id)), "it was applied and is not there"
+            number += 1
+
     def __enter__(self) -> "Busy":
-        self._threads = [threading.Thread(target=self._guard, args=(work,)) for work in (self.write, self.search)]
+        works = (self.write, self.search, self.read_own_writes)
+        self._threads = [threading.Thread(target=self._guard, args=(work,)) for work in works]
         for thread in self._threads:
             thread.start()
         return self

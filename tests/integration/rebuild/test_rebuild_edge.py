@@ -1,13 +1,17 @@
 """`hm rebuild` beside an `hm serve` with an embedded index: real Kafka, real Edge."""
 
+import asyncio
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+import qdrant_edge
 
 from hybrid_memory.index.edge import EdgeStore
 from hybrid_memory.index.folders import FolderGenerations
 from hybrid_memory.index.hashing import HashEmbedder
+from hybrid_memory.index.store import Progress
 from hybrid_memory.query import engine as engine_module
 from hybrid_memory.rebuild import run as run_module
 from hybrid_memory.rebuild.others import back, drop, standings
@@ -61,7 +65,7 @@ def test_a_live_switch_beside_writes_deletes_answers_and_searches(
             ("index.2", "serving", 0),
             ("index", "kept", ends_behind(world, served)),
         ]
-        with pytest.raises(Refusal, match="still kept.*hm rebuild drop"):
+        with pytest.raises(Refusal, match=r"still kept.*hm rebuild drop"):
             rebuild(world.settings, Options())
         assert "index was dropped" in drop(world.settings)
         assert not (world.folder / "index").exists()
@@ -97,6 +101,26 @@ def test_it_is_mute_and_goes_no_further_than_what_is_answered(world: World) -> N
         assert len([key for key in served.shown if "late" in key]) == 20
 
 
+def test_searches_never_go_back(world: World) -> None:
+    """Though the new index is behind when it becomes current."""
+    with serving(world) as served:
+        served.live(13, 20)
+        assert rebuild(world.settings, Options(switch=False)) == 0
+        news = [Memory.new(user_id="own", memory_id=f"n{number}", text=f"news {number}") for number in range(300)]
+        world.send(*map(encode_memory, news))
+        served.settle()
+        generations(world).switch("index.2")
+
+        def gone_over() -> bool:
+            assert asyncio.run(served.engine.searcher().get("own", "n299")), "a memory was there, and is not any more"
+            return served.generation == "index.2"
+
+        until(gone_over)
+        deadline = time.monotonic() + 0.5
+        while time.monotonic() < deadline:
+            assert gone_over()
+
+
 def test_another_embedder(world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(world) as served:
         served.live(3, 100)
@@ -108,7 +132,10 @@ def test_another_embedder(world: World, monkeypatch: pytest.MonkeyPatch, capfd: 
         assert served.generation == "index"
         with pytest.raises(Refusal, match=r"index is in use.*stop that one first"):
             drop(world.settings)
-    with pytest.raises(Refusal, match=r"hash-v1-64.*hm rebuild|64 dimensions|384 dimensions.*hm rebuild"), serving(world):
+    with (
+        pytest.raises(Refusal, match=r"hash-v1-64.*hm rebuild|64 dimensions|384 dimensions.*hm rebuild"),
+        serving(world),
+    ):
         pass
     monkeypatch.setattr(engine_module, "make_embedder", lambda settings: HashEmbedder(64))
     with serving(world) as served:
@@ -131,9 +158,9 @@ def test_what_differs_is_not_switched_to(world: World, capfd: pytest.CaptureFixt
     store = EdgeStore.open_existing(world.folder / "index.2")
     found, _ = store.scroll(1000)
     lost = next(stored for stored in found if stored.point.live)
-    store._update(__import__("qdrant_edge").UpdateOperation.delete_points([lost.point.id]))
+    store._update(qdrant_edge.UpdateOperation.delete_points([lost.point.id]))
     store.close()
-    with pytest.raises(Refusal, match="nothing was switched.*--force"):
+    with pytest.raises(Refusal, match=r"nothing was switched.*--force"):
         rebuild(world.settings, Options())
     assert "differs" in capfd.readouterr().err
     assert generations(world).current() == "index"
@@ -141,6 +168,7 @@ def test_what_differs_is_not_switched_to(world: World, capfd: pytest.CaptureFixt
     assert generations(world).current() == "index.2"
 
 
+@pytest.mark.slow
 def test_there_and_back(world: World) -> None:
     with serving(world) as served:
         served.live(6, 60)
@@ -172,8 +200,21 @@ def test_a_lost_disk(world: World, capfd: pytest.CaptureFixture[str]) -> None:
         assert served.shown.keys() == shown.keys()
 
 
+def test_an_index_that_has_missed_deletes_is_not_gone_back_to(world: World) -> None:
+    with serving(world) as served:
+        served.live(12, 20)
+    assert rebuild(world.settings, Options()) == 0
+    world.send(encode_memory(Memory.new(user_id="user1", memory_id="new", text="news")))
+    old = EdgeStore.open_existing(world.folder / "index")
+    old.advance(Progress({}, int(time.time() * 1000) - 28 * 86_400_000))
+    old.close()
+    with pytest.raises(Refusal, match=r"index cannot be gone back to.*28\.0 days ago.*nothing was changed"):
+        back(world.settings)
+    assert generations(world).current() == "index.2"
+
+
 def test_what_cannot_be_done(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    with pytest.raises(Refusal, match="no index follows this log yet.*hm serve"):
+    with pytest.raises(Refusal, match=r"no index follows this log yet.*hm serve"):
         rebuild(world.settings, Options())
     assert generations(world).names() == []
     with serving(world) as served:
@@ -188,7 +229,7 @@ def test_what_cannot_be_done(world: World, monkeypatch: pytest.MonkeyPatch, tmp_
     for other in (HashEmbedder(64), HashEmbedder()):
         other.name = "other"
         monkeypatch.setattr(run_module, "make_embedder", lambda settings, other=other: other)
-        with pytest.raises(Refusal, match="was begun and cannot be gone on with.*hm rebuild drop"):
+        with pytest.raises(Refusal, match=r"was begun and cannot be gone on with.*hm rebuild drop"):
             rebuild(world.settings, Options())
     (tmp_path / "index.current").write_text("../elsewhere\n")
     with pytest.raises(Refusal, match="no generation of the index; correct it"):
