@@ -18,6 +18,7 @@ from hybrid_memory.query.edit_router import make_edit_router
 from hybrid_memory.query.editing import Editing
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.query.log_end import LogEnd
+from hybrid_memory.query.replay_router import make_replay_router
 from hybrid_memory.query.router import make_router as make_read_router
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, Guard, harden, install_problems, make_guard
@@ -66,6 +67,7 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
     wait_s = settings.http.wait_ms / 1000
     editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings).positions, wait_s)
     app.include_router(make_edit_router(editing, guard))
+    app.include_router(make_replay_router(settings, guard))
     app.include_router(make_index_router(engine.searcher, guard))
     app.include_router(make_dead_letter_router(DeadLetterDesk(settings), guard))
     app.include_router(make_probes(engine.not_ready, metrics, guard))

@@ -227,10 +227,10 @@ def decode_replay(record: Record) -> ReplayEvent | None:
     return event
 
 
-def encode_result(result: ReplayResult, partitions: int) -> NewRecord:
-    """The record of the job's own topic that says `result`, in its memory's partition of `partitions`."""
+def encode_result(result: ReplayResult) -> NewRecord:
+    """The record of the job's own topic that says `result`, in its memory's partition."""
     headers = event_headers(_TYPE + MESSAGES[ReplayResult], result.fact.memory.memory_id, SOURCE)
-    at = partition_of(result.key, partitions)
+    at = result.fact.origin.partition
     return NewRecord(results_topic(result.job), result.key.encode(), to_json(result), headers, at)
 
 

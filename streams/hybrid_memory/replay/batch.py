@@ -74,7 +74,7 @@ def classify(
         [item.task for item in batch.items], classifier, rules, generation=definition.generation, at=now()
     )
     pairs = list(zip(batch.items, outcomes, strict=True))
-    results = [encode_result(_result(definition.job, item, outcome), topic.partitions) for item, outcome in pairs]
+    results = [encode_result(_result(definition.job, item, outcome)) for item, outcome in pairs]
     return Found(outcomes, results, [] if definition.shadow else list(_facts(pairs, definition.job, topic, prefix)))
 
 

@@ -17,9 +17,12 @@ from hybrid_memory.schemas.replays import ReplayDefinition, ReplayFilters, Repla
 
 def as_dict(job: Job, now: datetime) -> dict[str, Any]:
     """A job as JSON: its definition, what is wanted, what has become of it, and each partition."""
-    definition = job.definition.model_dump(mode="json", exclude_none=True, exclude={"ranges"})
+    definition = job.definition.model_dump(mode="json", exclude_none=True, exclude={"ranges", "classifier"})
+    said = job.definition.classifier
+    versions = {"taxonomy": said.taxonomy and said.taxonomy.version, "prompt": said.prompt and said.prompt.version}
     return {
         **definition,
+        "classifier": {**said.model_dump(mode="json", exclude={"taxonomy", "prompt"}), **versions},
         "state": job.state(now),
         "wanted": job.wanted,
         "ratio": round(job.ratio, 4),
