@@ -1,0 +1,124 @@
+"""What of the platform's event feed is new. Pure.
+
+The feed documents neither its order nor how late an event may appear, and its pages shift while they are read. So each
+look goes back over an overlap, and what was seen before is dropped by its id.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class FeedEvent:
+    """Something happened to a memory; `at` is the platform's own time."""
+
+    id: str
+    memory_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPage:
+    """A page, and how many events the feed has in all."""
+
+    count: int
+    events: Sequence[FeedEvent]
+
+
+ReadPage = Callable[[int], FeedPage]
+"""The page of this number, from 1; one beyond the end is empty."""
+
+
+@dataclass(slots=True)
+class Window:
+    """The end of the feed: `newest` is the time of the latest event that was dealt with, None before the first."""
+
+    overlap: timedelta
+    newest: datetime | None = None
+    _seen: dict[str, datetime] = field(default_factory=dict)
+    _found: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def horizon(self) -> datetime | None:
+        """What is older is known; None: nothing is."""
+        return None if self.newest is None else self.newest - self.overlap
+
+    def fresh(self, events: Sequence[FeedEvent]) -> list[FeedEvent]:
+        """Those that are new. They count as known only after `settle`."""
+        new = [event for event in events if not self._is_old(event) and not self._is_known(event)]
+        self._found.update((event.id, event.at) for event in new)
+        return list({event.id: event for event in new}.values())
+
+    def passed(self, events: Sequence[FeedEvent]) -> bool:
+        """Whether a page lies wholly before the horizon."""
+        return all(self._is_old(event) for event in events)
+
+    def start(self) -> None:
+        """A new look begins; what an unfinished one found is new again."""
+        self._found.clear()
+
+    def settle(self) -> None:
+        """All that was found is dealt with: the window moves on."""
+        self._seen.update(self._found)
+        self._found.clear()
+        self.newest = max((*self._seen.values(), *([self.newest] if self.newest else [])), default=None)
+        self._seen = {name: at for name, at in self._seen.items() if self.horizon is None or at >= self.horizon}
+
+    def _is_old(self, event: FeedEvent) -> bool:
+        return self.horizon is not None and event.at < self.horizon
+
+    def _is_known(self, event: FeedEvent) -> bool:
+        return event.id in self._seen or event.id in self._found
+
+
+class Feed:
+    """Reads the feed from its new end, whichever end that is."""
+
+    def __init__(self, read: ReadPage, size: int) -> None:
+        self._read, self._size = read, size
+        self._newest_first: bool | None = None
+        """None while all events are of one moment."""
+
+    def newest(self) -> datetime | None:
+        """The time of the latest event; None where there is none."""
+        first = self._read(1)
+        events = [*first.events, *self._last(first).events]
+        return max((event.at for event in events), default=None)
+
+    def look(self, window: Window) -> Iterator[list[FeedEvent]]:
+        """The events that the window does not know, a page at a time. Where this is read to its end, and all is dealt
+        with, `settle` the window; else look again."""
+        window.start()
+        first = self._read(1)
+        for page in self._pages(first):
+            yield window.fresh(page.events)
+            if self._newest_first is not None and window.passed(page.events):
+                return
+
+    def _pages(self, first: FeedPage) -> Iterator[FeedPage]:
+        """The pages from the new end on; where nobody knows which that is, all of them."""
+        self._find_order(first)
+        if self._newest_first is False:
+            yield from (self._read(number) for number in range(self._count(first), 0, -1))
+            return
+        yield first
+        page, number = first, 1
+        while number < self._count(page):
+            number += 1
+            page = self._read(number)
+            yield page
+
+    def _find_order(self, first: FeedPage) -> None:
+        if self._newest_first is None and self._count(first) > 1:
+            last = self._last(first)
+            begin, end = (max((event.at for event in page.events), default=None) for page in (first, last))
+            if begin is not None and end is not None and begin != end:
+                self._newest_first = begin > end
+
+    def _last(self, first: FeedPage) -> FeedPage:
+        number = self._count(first)
+        return self._read(number) if number > 1 else first
+
+    def _count(self, first: FeedPage) -> int:
+        return max(1, -(-first.count // self._size))
