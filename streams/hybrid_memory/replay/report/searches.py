@@ -30,7 +30,8 @@ def searches(found: Sequence[Found]) -> Markup:
 
 
 def _query(found: Found) -> Markup:
-    title = tag("summary", short(found.query, 80), tag("span", f"  {percent(found.overlap)}", class_="quiet"))
+    told = f"  {percent(found.overlap)} · {short(found.user_id, 30)}"
+    title = tag("summary", short(found.query, 80), tag("span", told, class_="quiet"))
     return tag("details", title, tag("ol", *(tag("li", *_place(found, it)) for it in found.after)), _lost(found))
 
 
