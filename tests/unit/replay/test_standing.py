@@ -60,6 +60,7 @@ def test_what_is_left_alone_would_change_nothing_and_what_is_promoted_is_shown(
     reason = promotes(mine, best(there))
     if reason is None:
         assert (after.classifiers, after.generation) == (mine.classifiers, mine.generation)
+        assert promotes(mine, best([*there, mine])) == "there already"
     else:
         assert (after.classifiers, after.generation) == (before.classifiers, before.generation)
         assert (reason == "there already") == (best(there) == known(mine))
