@@ -236,10 +236,35 @@ def test_of_edits_at_once_exactly_one_wins(api: httpx.Client, user: str, same: b
             assert api.get(path(user, "m")).json()["text"] == won[0]
 
 
-def _settle(api: httpx.Client, user: str) -> None:
+def test_a_version_is_deleted_and_no_other(api: httpx.Client, user: str) -> None:
+    add(api, user, "one", memory_id="m")
+    first = {"If-Match": api.get(path(user, "m")).headers["etag"]}
+    second = {"If-Match": edit(api, user, "m", text="two").headers["etag"]}
+    check_problem(api.delete(path(user, "m"), headers=first), 412)
+    assert api.get(path(user, "m")).json()["text"] == "two"
+    assert api.delete(path(user, "m"), headers=second).json()["applied"] is True
+    check_problem(api.get(path(user, "m")), 404)
+    check_problem(api.delete(path(user, "m"), headers=second), 412)
+    check_problem(api.delete(path(user, "never"), headers={"If-Match": "*"}), 412)
+
+
+def test_of_an_edit_and_a_deletion_of_one_version_one_wins(api: httpx.Client, user: str) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        for turn in range(6):
+            add(api, user, f"start {turn}", memory_id=f"m{turn}")
+            version = {"If-Match": api.get(path(user, f"m{turn}")).headers["etag"]}
+            edited = pool.submit(edit, api, user, f"m{turn}", version, text=f"edited {turn}")
+            deleted = pool.submit(api.delete, path(user, f"m{turn}"), headers=version)
+            assert sorted([edited.result().status_code, deleted.result().status_code]) in ([200, 412], [200, 404])
+            _settle(api, user, f"m{turn}")
+            there = api.get(path(user, f"m{turn}")).status_code == 200
+            assert there == (edited.result().status_code == 200)
+
+
+def _settle(api: httpx.Client, user: str, memory_id: str = "m") -> None:
     """Until the sink has answered those that lost."""
     deadline, seen = time.monotonic() + 20, ""
-    while (now := api.get(path(user, "m")).headers["etag"]) != seen:
+    while (now := api.get(path(user, memory_id)).headers.get("etag")) != seen:
         assert time.monotonic() < deadline
         seen = now
         time.sleep(0.2)

@@ -14,7 +14,7 @@ from hybrid_memory.ingest.writer import KafkaWriter
 from hybrid_memory.query.bodies import SOURCE_WORDS
 from hybrid_memory.query.dead_letter_desk import DeadLetterDesk
 from hybrid_memory.query.dead_letter_router import make_dead_letter_router
-from hybrid_memory.query.edit_router import make_edit_router
+from hybrid_memory.query.edit_router import make_delete_if, make_edit_router
 from hybrid_memory.query.editing import Editing
 from hybrid_memory.query.engine import Engine
 from hybrid_memory.query.log_end import LogEnd
@@ -52,6 +52,8 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
         redoc_url=None,  # one page is enough, and may load only what it needs
     )
     install_problems(app)
+    wait_s = settings.http.wait_ms / 1000
+    editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings).positions, wait_s)
     app.include_router(
         make_write_router(
             writer,
@@ -61,11 +63,10 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
             expect_stream=settings.expect_stream,
             guard=guard,
             look=_look(engine),
+            delete_if=make_delete_if(editing),
         )
     )
     app.include_router(make_read_router(engine.searcher, settings, guard, engine.applied))
-    wait_s = settings.http.wait_ms / 1000
-    editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings).positions, wait_s)
     app.include_router(make_edit_router(editing, guard))
     app.include_router(make_replay_router(settings, guard))
     app.include_router(make_index_router(engine.searcher, guard))

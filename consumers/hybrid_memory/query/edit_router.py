@@ -9,8 +9,9 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from hybrid_memory.index.points import Point
-from hybrid_memory.ingest.bodies import Written
-from hybrid_memory.ingest.router import NOT_CONFIRMED, Tracing, Wait
+from hybrid_memory.ingest.bodies import Deleted, Written
+from hybrid_memory.ingest.inserting import Trace
+from hybrid_memory.ingest.router import NOT_CONFIRMED, DeleteIf, Tracing, Wait
 from hybrid_memory.query import examples
 from hybrid_memory.query.bodies import MemoryReply
 from hybrid_memory.query.editing import Editing, NotAllDeleted, NotCaughtUp
@@ -22,9 +23,10 @@ from hybrid_memory.runtime.access.caller import Scope
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import Guard, PathId, Problem, json_body, read_json
 from hybrid_memory.runtime.http.problems import validation_problem
-from hybrid_memory.schemas import Memory
+from hybrid_memory.schemas import Memory, MemoryDeleted
 
-_LOST = "another write of this memory came before this edit, or right after it; read it, and edit what it says now"
+_LOST = "another write of this memory came before this one, or right after it; read it, and say what it shall be now"
+_OTHER_VERSION = "the memory is not at this version; read it again"
 _NO_SUCH = "this user has no such memory"
 
 
@@ -59,6 +61,22 @@ def make_edit_router(editing: Editing, guard: Guard) -> APIRouter:
     _add_patch(router, editing, guard)
     _add_delete_all(router, editing, guard)
     return router
+
+
+def make_delete_if(editing: Editing) -> DeleteIf:
+    """The deletion of a version, for the route that deletes."""
+
+    async def delete_if(deletion: MemoryDeleted, if_match: str, trace: Trace, wait: bool) -> Deleted:
+        before = await ready_or_problem(editing.searcher).get(deletion.user_id, deletion.memory_id)
+        if before is None or not matches(if_match, etag_of(before)):
+            raise Problem(412, _OTHER_VERSION)
+        with _away():
+            done = await editing.delete(before, deletion, trace, wait)
+        if done.won is False:
+            raise Problem(412, _LOST)
+        return Deleted(memory_id=deletion.memory_id, position=str(done.position), applied=done.won is not None)
+
+    return delete_if
 
 
 def _add_patch(router: APIRouter, editing: Editing, guard: Guard) -> None:
@@ -135,7 +153,7 @@ def _wanted(before: Point | None, patch: MemoryPatch, if_match: str | None) -> M
     if before is None:
         raise Problem(404, _NO_SUCH)
     if if_match is not None and not matches(if_match, etag_of(before)):
-        raise Problem(412, "the memory is not at this version; read it again")
+        raise Problem(412, _OTHER_VERSION)
     try:
         return patched(before, patch)
     except ValidationError as error:

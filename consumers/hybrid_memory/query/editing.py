@@ -1,6 +1,6 @@
-"""The use cases that read before they write: an edit, and the deletion of all that a user has.
+"""The use cases that read before they write: an edit, the deletion of a version, and that of all that a user has.
 
-Both only append to the log; the index learns of it from there.
+They only append to the log; the index learns of it from there.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -12,7 +12,7 @@ from hybrid_memory.ingest.inserting import Trace, to_record
 from hybrid_memory.ingest.ports import Outcome, Waiter, Writer
 from hybrid_memory.query.searching import Searcher
 from hybrid_memory.runtime.errors import Unavailable
-from hybrid_memory.schemas import Memory, MemoryDeleted, Position
+from hybrid_memory.schemas import Memory, MemoryDeleted, MemoryEvent, Position
 
 _AT_ONCE = 500
 
@@ -71,6 +71,14 @@ class Editing:
         shown = await self.searcher().get(memory.user_id, memory.memory_id, expired=True)
         return Edited(position, shown is not None and _is_doing_of(shown, position), shown)
 
+    async def delete(self, before: Point, deletion: MemoryDeleted, trace: Trace, wait: bool) -> Edited:
+        """Append the deletion, if nothing else is said of the memory since `before`. Raises as `edit`."""
+        position = await self._append_one(deletion, trace, before.seq)
+        if not wait or not await self._applied([position]):
+            return Edited(position)
+        shown = await self.searcher().get(deletion.user_id, deletion.memory_id, expired=True)
+        return Edited(position, shown is None, shown)
+
     async def delete_all(self, user_id: str, trace: Trace, wait: bool) -> Emptied:
         """Append a null for every memory that was durable when this began, expired ones too.
 
@@ -108,8 +116,8 @@ class Editing:
                 raise NotAllDeleted(deleted + len(landed), outcome)
         return landed
 
-    async def _append_one(self, memory: Memory, trace: Trace, if_seq: int) -> Position:
-        outcome: Outcome = (await self.writer.append([to_record(memory, trace, if_seq)]))[0]
+    async def _append_one(self, event: MemoryEvent, trace: Trace, if_seq: int) -> Position:
+        outcome: Outcome = (await self.writer.append([to_record(event, trace, if_seq)]))[0]
         if isinstance(outcome, Exception):
             raise outcome
         return outcome

@@ -90,9 +90,9 @@ class AsyncHttpMemoryClient:
         body = await self._send(requests.update(user_id, memory_id, fields, if_match, wait))
         return (MemoryView if "seq" in body else PendingEdit).model_validate(body)
 
-    async def delete(self, user_id: str, memory_id: str, *, wait: bool = True) -> Deletion:
+    async def delete(self, user_id: str, memory_id: str, *, if_match: str | None = None, wait: bool = True) -> Deletion:
         """As `HttpMemoryClient.delete`."""
-        return Deletion.model_validate(await self._send(requests.delete(user_id, memory_id, wait)))
+        return Deletion.model_validate(await self._send(requests.delete(user_id, memory_id, if_match, wait)))
 
     async def delete_all(self, user_id: str, *, wait: bool = True) -> DeletedAll:
         """As `HttpMemoryClient.delete_all`."""

@@ -117,9 +117,9 @@ class HttpMemoryClient:
         body = self._send(requests.update(user_id, memory_id, fields, if_match, wait))
         return (MemoryView if "seq" in body else PendingEdit).model_validate(body)
 
-    def delete(self, user_id: str, memory_id: str, *, wait: bool = True) -> Deletion:
-        """Delete a memory; one that does not exist may be deleted too."""
-        return Deletion.model_validate(self._send(requests.delete(user_id, memory_id, wait)))
+    def delete(self, user_id: str, memory_id: str, *, if_match: str | None = None, wait: bool = True) -> Deletion:
+        """Delete a memory; one that does not exist may be deleted too. With `if_match`, only that version: else 412."""
+        return Deletion.model_validate(self._send(requests.delete(user_id, memory_id, if_match, wait)))
 
     def delete_all(self, user_id: str, *, wait: bool = True) -> DeletedAll:
         """Delete all memories of a user. What is written while it runs may stay."""

@@ -100,9 +100,10 @@ def update(user_id: str, memory_id: str, fields: PatchFields, if_match: str | No
     return Request("PATCH", _memory(user_id, memory_id), _waiting(wait), _json(fields), headers, again=False)
 
 
-def delete(user_id: str, memory_id: str, wait: bool) -> Request:
-    """Of one deletion."""
-    return Request("DELETE", _memory(user_id, memory_id), _waiting(wait))
+def delete(user_id: str, memory_id: str, if_match: str | None, wait: bool) -> Request:
+    """Of one deletion; that of a version is not sent again by itself."""
+    headers = {"If-Match": if_match} if if_match is not None else {}
+    return Request("DELETE", _memory(user_id, memory_id), _waiting(wait), headers=headers, again=if_match is None)
 
 
 def delete_all(user_id: str, wait: bool) -> Request:
@@ -127,7 +128,7 @@ def dead_letters(wanted: LetterFields, limit: int, cursor: str | None) -> Reques
 
 def dead_letter(letter: str) -> Request:
     """Of one dead letter, as TOPIC:PARTITION:OFFSET."""
-    return Request("GET", f"{_DEAD}/{_segment(letter)}", patience=_READS_ALL)
+    return Request("GET", "/".join([_DEAD, *map(_segment, letter.split(":"))]), patience=_READS_ALL)
 
 
 def redrive(letters: Sequence[str] | None, wanted: LetterFields, **given: Any) -> Request:

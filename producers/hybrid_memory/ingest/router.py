@@ -1,10 +1,10 @@
 """The routes. The seed's stand at the root, ours under `/v1`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import ValidationError
 
 from hybrid_memory.ingest.bodies import Added, AddedMany, AddMemories, AddMemory, Deleted, Item
@@ -19,6 +19,10 @@ from hybrid_memory.schemas import Memory, MemoryDeleted, Position
 
 NOT_CONFIRMED = "Kafka did not confirm the write in time; it is not tried further, and sending it again is safe"
 
+DeleteIf = Callable[[MemoryDeleted, str, Trace, bool], Awaitable[Deleted]]
+"""Deletes a memory if it is at the version that an `If-Match` names, waiting for the index if told so. Raises a
+Problem (412) where it is not, or where another write came before."""
+
 Wait = Annotated[bool, Query(description="false: answer when the write is durable, without waiting for the index.")]
 
 
@@ -31,12 +35,13 @@ def make_router(
     expect_stream: bool = False,
     guard: Guard | None = None,
     look: Look | None = None,
+    delete_if: DeleteIf | None = None,
 ) -> APIRouter:
     """The write routes. The app must have `install_problems`, `BodyLimit` and `EncodedSlashes`.
 
     `wait_ms` bounds how long a write waits until it is searchable; `expect_stream` is what the reply's
     `async_improvement` says. `guard` says who may write; without one, everybody may. With `look`, a reply
-    that waited tells what the index shows; else what key words say.
+    that waited tells what the index shows; else what key words say. Without `delete_if`, no version can be named.
     """
     guard = guard or Guard()
     writing = guard.needs(Scope.WRITE)
@@ -91,11 +96,21 @@ def make_router(
         return imported(drafts, results)
 
     @router.delete(
-        "/v1/users/{user_id}/memories/{memory_id}", dependencies=[writing], responses=guard.responses(422, 503)
+        "/v1/users/{user_id}/memories/{memory_id}", dependencies=[writing], responses=guard.responses(412, 422, 503)
     )
-    async def delete_memory(user_id: PathId, memory_id: PathId, trace: Tracing, wait: Wait = True) -> Deleted:
-        """Delete a memory. One that does not exist may be deleted too."""
+    async def delete_memory(
+        user_id: PathId,
+        memory_id: PathId,
+        trace: Tracing,
+        wait: Wait = True,
+        if_match: Annotated[str | None, Header(description="The version to delete; another is 412.")] = None,
+    ) -> Deleted:
+        """Delete a memory. One that does not exist may be deleted too, unless `If-Match` names a version."""
         deletion = _deletion(user_id, memory_id)
+        if if_match is not None:
+            if delete_if is None:
+                raise Problem(412, "this service keeps no versions")
+            return await delete_if(deletion, if_match, trace, wait)
         with _away():
             return await ingest.delete(deletion, trace, wait)
 
