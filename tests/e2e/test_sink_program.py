@@ -21,6 +21,31 @@ def test_an_index_on_a_server_is_not_reset_here(tmp_path: Path) -> None:
     assert "delete the collection memories" in done.stderr
 
 
+def test_it_does_not_stand_open_and_its_metrics_need_a_key(tmp_path: Path) -> None:
+    env = environment(HM_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1", HM_DATA_DIR=str(tmp_path))
+    command = ("sink", "--qdrant-url", "http://127.0.0.1:1", "--port")
+    done = run(*command, "0", "--host", "0.0.0.0", env=env)
+    assert done.returncode == 2
+    assert "listening on 0.0.0.0 would let anybody" in done.stderr
+    key = run("keys", "create", "prometheus", "--scope", "admin", "--all-users", env=env)
+    assert key.returncode == 0, key.stderr
+    port = free_port()
+    program = Program.start(hm(*command, str(port)), env, tmp_path / "sink.log")
+
+    def status(path: str) -> int:
+        assert program.running, program.said
+        try:
+            return httpx.get(f"http://127.0.0.1:{port}{path}").status_code
+        except httpx.TransportError:
+            return 0
+
+    try:
+        until(lambda: status("/livez") == 200, 60, lambda: program.said)
+        assert status("/metrics") == 401
+    finally:
+        assert program.stop() == 0
+
+
 def test_it_waits_for_a_server_that_is_away_and_stops_when_told(tmp_path: Path) -> None:
     port, nobody = free_port(), free_port()
     env = environment(

@@ -4,6 +4,10 @@ import signal
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
+
+from hybrid_memory.runtime.access.caller import Scope
+from hybrid_memory.runtime.access.keys import make_key
 from hybrid_memory.schemas import MEMORIES, Memory, MemoryDeleted, NewRecord, encode_memory, partition_of
 from tests.e2e.programs import until
 from tests.integration.stream.world import StreamWorld, texts
@@ -147,3 +151,14 @@ def test_it_leaves_nothing_where_it_runs(stream: StreamWorld) -> None:
     worker = stream.start().until_ready()
     assert list(worker.place.iterdir()) == []
     assert worker.end() == 0
+
+
+def test_it_does_not_stand_open_and_its_metrics_need_a_key(stream: StreamWorld) -> None:
+    open_to_all = stream.start(HM_STREAM__HOST="0.0.0.0")
+    until(lambda: not open_to_all.program.running, 40, stream.said)
+    assert open_to_all.program.process.returncode == 2
+    assert "listening on 0.0.0.0 would let anybody" in open_to_all.program.said
+    made = make_key("prometheus", [Scope.ADMIN], "all").entry
+    worker = stream.start(HM_HTTP__KEYS=f"[{made.model_dump_json()}]")
+    until(lambda: worker.readiness() == "ok", 40, stream.said)
+    assert httpx.get(f"{worker.url}/metrics").status_code == 401

@@ -29,5 +29,5 @@ def refuse_open_address(host: str, *, guarded: bool, insecure: bool) -> None:
     raise Refusal(
         f"listening on {host or 'every address'} would let anybody read and write every memory: make a key first with "
         "hm keys create NAME --all-users, or set up user tokens (HM_HTTP__JWT__…), or listen on 127.0.0.1, or, where "
-        "something else keeps strangers out, add --insecure"
+        "something else keeps strangers out, set HM_HTTP__INSECURE=true (--insecure)"
     )

@@ -20,6 +20,7 @@ from hybrid_memory.classifier.stream.report import Report
 from hybrid_memory.classifier.stream.status import Status
 from hybrid_memory.classifier.stream.work import Work
 from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.http.guard import make_guard
 from hybrid_memory.runtime.http.listen import bind
 from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.logs import configure_logs
@@ -40,7 +41,7 @@ def run_stream(settings: Settings, open_classifier: OpenClassifier = open_classi
 
     Raises:
         Refusal: it cannot run as asked: no Kafka is named or it does not let us in, the port is taken, the classifier
-            cannot be had; or it cannot go on: the brake has pulled.
+            cannot be had, or it would stand open to other machines; or it cannot go on: the brake has pulled.
     """
     configure_logs(settings.log)
     _stand_back(settings.stream.nice)
@@ -48,10 +49,11 @@ def run_stream(settings: Settings, open_classifier: OpenClassifier = open_classi
     sys.setswitchinterval(_SWITCH_SECONDS)
     _ = settings.bootstrap_servers
     connection = _connection(settings)
+    guard = make_guard(settings, settings.stream.host)
     listener = bind(settings.stream.host, settings.stream.port)
     metrics, status, stop = Metrics(), Status(), threading.Event()
     _LOG.info("listening", extra={"url": f"http://{settings.stream.host}:{listener.getsockname()[1]}"})
-    with served(listener, status, metrics):
+    with served(listener, status, metrics, guard):
         _stop_when_told(stop, status)
         classifier = _ready(settings, open_classifier)
         status.become("starting", "waiting for Kafka")
