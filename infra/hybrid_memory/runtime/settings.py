@@ -5,6 +5,7 @@ underscores). `<NAME>_FILE` names a file that holds the value. A name that no se
 """
 
 import difflib
+import ipaddress
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -37,7 +38,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-def _listed(value: object) -> object:
+def _listed(value: Any) -> Any:
     """A comma-separated text as its parts."""
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
@@ -46,6 +47,25 @@ def _classifier_kind(kind: str) -> str:
     if kind not in ("auto", "qwen", "rules") and not re.match(r"https?://[^/]", kind):
         raise ValueError("it must be auto, qwen, rules or the URL of a server")
     return kind
+
+
+def _long_tokens(tokens: SecretStr | None) -> SecretStr | None:
+    for token in _listed(tokens.get_secret_value()) if tokens is not None else ():
+        if not re.fullmatch(r"[A-Za-z0-9_-]{24,256}", token):
+            raise ValueError("each token is 24 to 256 letters, digits, - or _; make one with: hm mem0 webhook token")
+    return tokens
+
+
+def _networks(addresses: tuple[str, ...]) -> tuple[str, ...]:
+    for address in addresses:
+        try:
+            ipaddress.ip_network(address)
+        except ValueError:
+            raise ValueError(f"{address[:64]!r} is no address and no network such as 203.0.113.0/24") from None
+    return addresses
+
+
+Mem0Entity = Literal["user_id", "agent_id", "app_id", "run_id"]
 
 
 class JwtSettings(_Section):
@@ -204,6 +224,52 @@ class ServiceSettings(_Section):
     """Texts that may wait; beyond it a request is refused with 429."""
 
 
+class WebhookSettings(_Section):
+    """Where Mem0's platform tells us of changes."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8769
+    """Of `hm mem0 webhook`."""
+    tokens: Annotated[SecretStr | None, AfterValidator(_long_tokens)] = None
+    """What the URL ends in: at least 24 characters each, several separated by commas while one replaces another."""
+    allow: Annotated[tuple[str, ...], BeforeValidator(_listed), AfterValidator(_networks)] = ()
+    """Addresses and networks that may call, separated by commas; without it, all."""
+    max_body_bytes: Annotated[int, Field(ge=1024)] = 1024 * 1024
+    in_serve: bool = False
+    """Whether `hm serve` takes them too."""
+
+
+class Mem0Settings(_Section):
+    """Mem0's platform, whose changes are taken over where an `api_key` is given."""
+
+    api_key: SecretStr | None = None
+    url: Annotated[str, Field(pattern=r"^https?://[^/\s?#]+$")] = "https://api.mem0.ai"
+    timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
+    """For one request."""
+    rate_per_second: Annotated[float, Field(gt=0)] = 20.0
+    """Requests of one process."""
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 8
+    """Requests of one process at once."""
+    batch_size: Annotated[int, Field(ge=1, le=10_000)] = 256
+    """Hints that are followed together."""
+    page_size: Annotated[int, Field(ge=1, le=200)] = 100
+    """Memories, or events, in one page."""
+    user_from: Annotated[tuple[Mem0Entity, ...], BeforeValidator(_listed), Field(min_length=1)] = (
+        "user_id",
+        "agent_id",
+        "app_id",
+        "run_id",
+    )
+    """Whose a memory is here: the first of these ids that it has; all but a user_id with a prefix."""
+    categories: Literal["ignore", "hint", "provided"] = "hint"
+    """What becomes of Mem0's categories: nothing, a note in the metadata, or the memory's classifiers."""
+    superseded: Literal["keep", "remove"] = "keep"
+    """What becomes of a memory that a newer one contradicts: Mem0 itself keeps showing it."""
+    write_back: bool = False
+    """Whether classifiers are written to Mem0's metadata."""
+    webhook: WebhookSettings = WebhookSettings()
+
+
 class LogSettings(_Section):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "text"] = "auto"
@@ -242,6 +308,7 @@ class Settings(BaseSettings):
     classifier: ClassifierSettings = ClassifierSettings()
     stream: StreamSettings = StreamSettings()
     service: ServiceSettings = ServiceSettings()
+    mem0: Mem0Settings = Mem0Settings()
     log: LogSettings = LogSettings()
     api_key: SecretStr | None = None
     """Of the commands that ask a running service; where it asks for keys."""

@@ -6,12 +6,14 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from hybrid_memory.schemas.events import Memory, MemoryClassified
+from hybrid_memory.schemas.mem0 import MESSAGES as MEM0_MESSAGES
 from hybrid_memory.schemas.replays import MESSAGES as REPLAY_MESSAGES
 
 MODELS: dict[str, type[BaseModel]] = {
     "memory.upserted.v1": Memory,
     "memory.classified.v1": MemoryClassified,
     **{name: model for model, name in REPLAY_MESSAGES.items()},
+    **{name: model for model, name in MEM0_MESSAGES.items()},
 }
 """The value of each message. `memory.deleted.v1` is not among them: its records have no value."""
 

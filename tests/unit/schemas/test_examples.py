@@ -19,6 +19,8 @@ from hybrid_memory.schemas import (
 )
 from hybrid_memory.schemas.examples import Example, iter_examples
 from hybrid_memory.schemas.json_schema import MODELS, json_schema
+from hybrid_memory.schemas.mem0 import MESSAGES as MEM0_MESSAGES
+from hybrid_memory.schemas.mem0 import decode_mem0
 from hybrid_memory.schemas.replays import MESSAGES, ReplayResult, decode_replay, decode_result
 
 READERS: dict[str, Callable[[Record], object]] = {
@@ -26,6 +28,7 @@ READERS: dict[str, Callable[[Record], object]] = {
     "memory.classified.v1": decode_fact,
     **dict.fromkeys(MESSAGES.values(), decode_replay),
     "replay.result.v1": decode_result,
+    **dict.fromkeys(MEM0_MESSAGES.values(), decode_mem0),
 }
 KEYS = {
     "memory.upserted.v1": b"maya/move",
@@ -36,6 +39,8 @@ KEYS = {
     "replay.status.v1": b"20260801-021455-3f9a/status/4",
     "replay.outcome.v1": b"20260801-021455-3f9a/outcome",
     "replay.result.v1": b"maya/move",
+    "mem0.hinted.v1": b"5f6cf60e-8f0f-4d4c-9c4e-0c6b1f2a7f3e",
+    "mem0.bookmarked.v1": b"bookmark/proj_Xk3/feed",
 }
 # Only a reader can see these; the schemas describe them in words.
 BEYOND_JSON_SCHEMA = {

@@ -13,6 +13,7 @@ import yaml
 from hybrid_memory.schemas import CLASSIFIED, MEMORIES, RegistryError
 from hybrid_memory.schemas.codec import CLASSIFIED_TYPE, DELETED_TYPE, UPSERTED_TYPE
 from hybrid_memory.schemas.json_schema import MODELS
+from hybrid_memory.schemas.mem0 import MESSAGES as MEM0_MESSAGES
 from hybrid_memory.schemas.registry import TopicSpec, load_registry, read_registry
 from hybrid_memory.schemas.replays import MESSAGES
 
@@ -30,14 +31,16 @@ def folder(tmp_path: Path) -> Path:
 
 def test_it_holds_the_topics_of_the_architecture() -> None:
     assert load_registry().list() == (
+        "dlq.mem0.hints",
         "dlq.memories",
         "dlq.memories.classified",
+        "mem0.hints",
         "memories",
         "memories.classified",
         "replays",
         "replays.results",
     )
-    assert len(load_registry()) == 6
+    assert len(load_registry()) == 8
 
 
 @pytest.mark.parametrize("topic", list(load_registry()), ids=lambda topic: str(topic.name))
@@ -53,7 +56,7 @@ def test_every_topic_is_as_the_architecture_says(topic: TopicSpec) -> None:
 
 def test_the_codec_and_the_registry_name_the_same_messages() -> None:
     types = {message.type for topic in load_registry() for message in topic.messages}
-    ours = {f"io.hybrid-memory.{name}" for name in MESSAGES.values()}
+    ours = {f"io.hybrid-memory.{name}" for name in (*MESSAGES.values(), *MEM0_MESSAGES.values())}
     assert types == {UPSERTED_TYPE, DELETED_TYPE, CLASSIFIED_TYPE} | ours
     ids = {message.id for topic in load_registry() for message in topic.messages if message.schema_file}
     assert ids == set(MODELS)
@@ -61,7 +64,7 @@ def test_the_codec_and_the_registry_name_the_same_messages() -> None:
 
 
 def test_a_topic_that_is_not_there_is_refused_by_name() -> None:
-    with pytest.raises(RegistryError, match=r"no topic 'memory' in the registry; there are dlq\.memories"):
+    with pytest.raises(RegistryError, match=r"no topic 'memory' in the registry; there are dlq\.mem0\.hints, dlq"):
         load_registry().topic("memory")
 
 
