@@ -34,9 +34,13 @@ def rebuild(
         if no_switch or force or any(value is not None for value in given.values()):
             raise typer.BadParameter(f"options stand behind the command: hm rebuild {context.invoked_subcommand} …")
         return
+    import os
+
     from hybrid_memory.rebuild.run import Options
     from hybrid_memory.rebuild.run import rebuild as run
 
+    if hasattr(os, "nice"):
+        os.nice(10)  # what serves comes first
     raise typer.Exit(run(_settings(**given), Options(not no_switch, force)))
 
 
@@ -47,7 +51,7 @@ def status(
     qdrant_url: QdrantUrl = None,
     bootstrap_servers: Servers = None,
 ) -> None:
-    """The index that serves, the one that is being built, and the one that is kept."""
+    """The index that serves, the next one where it was begun, and the one that is kept."""
     from hybrid_memory.rebuild.others import standings
     from hybrid_memory.rebuild.showing import print_standings
 

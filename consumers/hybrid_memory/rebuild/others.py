@@ -20,7 +20,7 @@ class Standing:
     """A generation, what it is, and what is in it, where that can be told; `behind` counts records."""
 
     name: str
-    role: Literal["serving", "being built", "kept"]
+    role: Literal["serving", "next", "kept"]
     summary: Summary | None = None
     behind: int | None = None
     reason: str = ""
@@ -77,9 +77,9 @@ def standings(settings: Settings) -> list[Standing]:
     try:
         ends = _ends(settings)
         now, names = place.generations.current(), place.generations.names()
-        roles: list[tuple[str | None, Literal["serving", "being built", "kept"]]] = [
+        roles: list[tuple[str | None, Literal["serving", "next", "kept"]]] = [
             (now if now in names else None, "serving"),
-            (place.generations.building(), "being built"),
+            (place.generations.building(), "next"),
             (place.generations.kept(), "kept"),
         ]
         return [_standing(place, name, role, ends) for name, role in roles if name is not None]
@@ -108,7 +108,7 @@ def _check_usable(settings: Settings, place: Place, name: str) -> None:
 
 
 def _standing(
-    place: Place, name: str, role: Literal["serving", "being built", "kept"], ends: dict[tuple[str, int], int]
+    place: Place, name: str, role: Literal["serving", "next", "kept"], ends: dict[tuple[str, int], int]
 ) -> Standing:
     try:
         summary = place.look(name, int(time.time() * 1000) - 24 * _DAY_MS, 0)
