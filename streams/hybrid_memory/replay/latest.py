@@ -1,6 +1,6 @@
 """What one partition says last of each key, and which facts it has: on disk, so that a million memories fit.
 
-A million records cost about 150 MB of disk in the temporary folder, 64 MB of memory, and some ten seconds.
+A million memories with a fact each cost 290 MB of disk in the temporary folder, 70 MB of memory, and 9 s.
 """
 
 import sqlite3

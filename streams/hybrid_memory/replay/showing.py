@@ -71,7 +71,7 @@ def print_job(job: Job, now: datetime, as_json: bool) -> None:
             f"{definition.generation}{', shadow: nothing is written to the facts' if definition.shadow else ''}",
         ),
         ("done", f"{job.ratio:.1%}"),
-        ("classified", f"{job.classified:,}, of which {job.failed:,} were left to the rules"),
+        ("classified", f"{job.classified:,}" + (f", {job.failed:,} left to the rules" if job.failed else "")),
         ("outcome", "none yet" if job.outcome is None else outcome_told(job.outcome)),
         ("passed over", ", ".join(f"{count:,} {reason}" for reason, count in sorted(job.skipped.items())) or "nothing"),
     ):
@@ -81,7 +81,7 @@ def print_job(job: Job, now: datetime, as_json: bool) -> None:
     table = _table("partition", "from", "to", "at", "", "worker", "says")
     for number, span in sorted(job.ranges.items()):
         status = job.working(now).get(number) or job.status.get(number)
-        said = ": ".join(filter(None, (status.state, status.reason))) if status else ""
+        said = ": ".join(filter(None, (status.state, status.reason))) if status and not job.is_done(number) else ""
         state = "done" if job.is_done(number) else f"{_ratio(job, number):.0%}"
         cells = (str(number), f"{span.start:,}", f"{span.end:,}", f"{job.position(number):,}", state)
         table.add_row(*cells, Text(status.worker if status else ""), Text(said))
