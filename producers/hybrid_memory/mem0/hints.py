@@ -1,6 +1,6 @@
 """Hints as the doors write them: that a memory in Mem0 may have changed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 from hybrid_memory.mem0.states import Mem0Memory
@@ -21,16 +21,18 @@ def hint(mem0_id: str, door: Door, *, project: str | None = None, scope: Mem0Sco
     return Mem0Hint(mem0_id=mem0_id, project=project, door=door, at=datetime.now(UTC), scope=scope)
 
 
-def hint_with(memory: Mem0Memory, door: Door, *, project: str, hints_end: int) -> Mem0Hint:
+def hint_with(
+    memory: Mem0Memory, door: Door, *, project: str, hints_end: int, classifiers: Sequence[str] = ()
+) -> Mem0Hint:
     """A hint that carries what a bulk read found, so that a memory which is new here needs no second read.
 
     `hints_end` is where the hint's partition (`hint_partition`) of `mem0.hints` ended before Mem0 was asked; earlier is
-    safe, later is not.
+    safe, later is not. `classifiers` are those that were made of its text beforehand.
 
     Raises:
         pydantic.ValidationError: the memory has no id that could be one.
     """
-    found = Mem0Read(memory=memory.raw, hints_end=hints_end)
+    found = Mem0Read(memory=memory.raw, hints_end=hints_end, classifiers=tuple(classifiers) or None)
     small = len(found.model_dump_json()) <= MAX_READ_BYTES
     plain = hint(memory.id, door, project=project, scope=memory.scope)
     return plain.model_copy(update={"read": found}) if small else plain

@@ -9,11 +9,11 @@ from typing import Any, Literal, Self
 
 from pydantic import ValidationError
 
-from hybrid_memory.mem0.states import Mem0Memory
+from hybrid_memory.mem0.states import Mem0Memory, from_platform
 from hybrid_memory.runtime.settings import Mem0Entity, Mem0Settings
 from hybrid_memory.schemas import ErrorClass, Memory, describe
 from hybrid_memory.schemas.events import MAX_CLASSIFIERS, MAX_METADATA_BYTES, MAX_TEXT
-from hybrid_memory.schemas.mem0 import Mem0Scope
+from hybrid_memory.schemas.mem0 import Mem0Read, Mem0Scope
 
 SOURCE = "mem0"
 """`source` of every memory that comes from Mem0."""
@@ -21,6 +21,8 @@ ABOUT = "mem0"
 """The key of our metadata that says what Mem0 knows besides; Mem0's own metadata stands beside it."""
 _PREFIXES: dict[Mem0Entity, str] = {"user_id": "user:", "agent_id": "agent:", "app_id": "app:", "run_id": "run:"}
 _LONGEST_LABEL = 64
+_FIELDS = ("text", "metadata", "created_at", "expires_at", "source", "classifiers")
+"""In the order of `said`."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -99,9 +101,33 @@ def origin_of(memory: Memory) -> str | None:
     return origin if isinstance(origin, str) else None
 
 
+def classified(memory: Memory, read: Mem0Read | None) -> Memory:
+    """The memory with the classifiers that came with a hint, where it has none and they were made of this very text."""
+    if read is None or not read.classifiers or memory.classifiers is not None:
+        return memory
+    same = from_platform(read.memory).text.strip() == memory.text
+    return memory.model_copy(update={"classifiers": read.classifiers}) if same else memory
+
+
 def fingerprint(memory: Memory, rule: Rule) -> bytes:
     """16 bytes that two memories share iff they say the same, as far as Mem0 has a say in it."""
-    said: dict[str, Any] = {
+    return _digest(said(memory, rule), 16)
+
+
+def fingerprints(memory: Memory, rule: Rule) -> bytes:
+    """The same for each field that `said` names, 8 bytes each."""
+    return b"".join(_digest(value, 8) for value in said(memory, rule).values())
+
+
+def differing(ours: bytes, theirs: bytes) -> tuple[str, ...]:
+    """The fields in which two memories differ that have these `fingerprints`."""
+    places = enumerate(range(0, max(len(ours), len(theirs)), 8))
+    return tuple(_FIELDS[n] for n, at in places if ours[at : at + 8] != theirs[at : at + 8])
+
+
+def said(memory: Memory, rule: Rule) -> dict[str, Any]:
+    """What Mem0 has a say in."""
+    values: dict[str, Any] = {
         "text": memory.text,
         "metadata": memory.metadata,
         "created_at": memory.created_at.timestamp(),
@@ -109,8 +135,12 @@ def fingerprint(memory: Memory, rule: Rule) -> bytes:
         "source": memory.source,
     }
     if rule.categories == "provided":
-        said["classifiers"] = memory.classifiers
-    return hashlib.blake2b(json.dumps(said, sort_keys=True).encode(), digest_size=16).digest()
+        values["classifiers"] = memory.classifiers
+    return values
+
+
+def _digest(value: Any, size: int) -> bytes:
+    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=size).digest()
 
 
 def _about(state: Mem0Memory, rule: Rule) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from hybrid_memory.schemas.codec import event_headers, to_json, validated
 from hybrid_memory.schemas.errors import DecodeError
-from hybrid_memory.schemas.events import Moment, Offset
+from hybrid_memory.schemas.events import Classifiers, Moment, Offset
 from hybrid_memory.schemas.records import NewRecord, Record
 
 MEM0_HINTS = "mem0.hints"
@@ -41,6 +41,9 @@ class Mem0Read(_Value):
     memory: dict[str, JsonValue] = Field(description="The object as Mem0 gave it.")
     hints_end: Offset = Field(
         description="Where the hint's own partition ended before the read: all earlier hints are covered by it."
+    )
+    classifiers: Classifiers | None = Field(
+        default=None, description="What a classifier made of this text beforehand; used where the memory has none."
     )
 
 
