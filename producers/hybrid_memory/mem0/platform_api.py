@@ -83,7 +83,7 @@ class PlatformApi:
         """One page of what the filters mean; the first is 1. `{"user_id": "*"}` means all that have one."""
         query = {"page": number, "page_size": self._page_size}
         body = {"filters": dict(filters), **({"show_expired": True} if show_expired else {})}
-        said = self._call("POST", "/v3/memories/", params=query, json=body)
+        said = self._call("POST", "/v3/memories/", params=query, json=body, absent=number > 1)
         found = tuple(self._memory(raw) for raw in _results(said))
         return Page(found, _count(said), isinstance(said, dict) and bool(said.get("next")))
 
