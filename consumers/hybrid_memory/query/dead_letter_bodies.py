@@ -12,10 +12,10 @@ from hybrid_memory.dlq.showing import summary, whole
 from hybrid_memory.query.bodies import whole as whole_number
 from hybrid_memory.query.dead_letter_desk import GONE, Meant
 
-NAME = r"^[A-Za-z0-9._-]{1,249}:[0-9]{1,9}:[0-9]{1,15}$"
-Name = Annotated[str, StringConstraints(pattern=NAME)]
+TOPIC = r"^[A-Za-z0-9._-]{1,249}$"
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}:[0-9]{1,9}:[0-9]{1,15}$")]
 """A letter by where it stands: TOPIC:PARTITION:OFFSET."""
-_Topic = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,249}$")]
+_Topic = Annotated[str, StringConstraints(pattern=TOPIC)]
 _Word = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 _Age = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,5}[smhdw]$")]
 

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from hybrid_memory.dlq.letters import Letter, Ref
 from hybrid_memory.query.cursors import opaque, parts_of
 from hybrid_memory.query.dead_letter_bodies import (
-    NAME,
+    TOPIC,
     DropReply,
     DropRequest,
     LetterParams,
@@ -44,13 +44,15 @@ def make_dead_letter_router(desk: DeadLetterDesk, guard: Guard) -> APIRouter:
         cursor = _to_cursor(page[-1], meant) if len(letters) > params.limit else None
         return LettersReply(letters=[LetterReply.of(letter) for letter in page], total=total, next_cursor=cursor)
 
-    @router.get("/{letter}", responses=guard.responses(404, 409, 422, 503))
+    @router.get("/{topic}/{partition}/{offset}", responses=guard.responses(404, 409, 422, 503))
     async def show_dead_letter(
-        letter: Annotated[str, Path(pattern=NAME, description="TOPIC:PARTITION:OFFSET, as the list has it.")],
+        topic: Annotated[str, Path(pattern=TOPIC)],
+        partition: Annotated[int, Path(ge=0, lt=2**31)],
+        offset: Annotated[int, Path(ge=0, lt=2**53)],
     ) -> WholeLetterReply:
-        """All of one letter: why it died, the stack, its headers and its value."""
+        """All of one letter, by the three parts of its name: why it died, the stack, its headers and its value."""
         try:
-            found = await _done(lambda: desk.one(Ref.parse(letter)))
+            found = await _done(lambda: desk.one(Ref(topic, partition, offset)))
         except _NotOursProblem as error:
             raise Problem(404, error.detail) from None
         if found is None:

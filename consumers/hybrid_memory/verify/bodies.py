@@ -17,7 +17,7 @@ _EXAMPLE: dict[str, Any] = {
     "memory": "6d0f8b2c9a4e1753",
     "labels": "a1b2c3d4e5f60718",
 }
-_TOPICS: dict[str, Any] = {"memories": ["lf_yisXBTk6U6AqTfBcpcA", 8]}
+_TOPICS: dict[str, Any] = {"memories": {"topic_id": "lf_yisXBTk6U6AqTfBcpcA", "partitions": 8}}
 
 
 class IndexReply(About):

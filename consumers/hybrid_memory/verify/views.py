@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,13 +17,22 @@ KEYS = 500
 """Memories asked for at once."""
 
 
+class Followed(BaseModel):
+    """A topic that an index follows."""
+
+    model_config = ConfigDict(frozen=True)
+
+    topic_id: str
+    partitions: int
+
+
 class About(BaseModel):
     """An index: whose view it is, and how far it has applied its log."""
 
     model_config = ConfigDict(frozen=True)
 
     index_id: str
-    topics: dict[str, tuple[str, int]] = Field(description="Of each topic, its id and how many partitions it has.")
+    topics: dict[str, Followed]
     embedder: str
     dimensions: int
     schema_version: int = SCHEMA_VERSION
@@ -33,7 +42,8 @@ class About(BaseModel):
     @property
     def identity(self) -> Identity:
         """Whose view it is."""
-        return Identity(self.index_id, self.topics, self.embedder, self.dimensions, self.schema_version)
+        topics = {name: (one.topic_id, one.partitions) for name, one in self.topics.items()}
+        return Identity(self.index_id, topics, self.embedder, self.dimensions, self.schema_version)
 
 
 class View(ABC):
@@ -105,13 +115,15 @@ def about(store: VectorStore) -> About:
         raise Unavailable("the index is new: nothing has been applied to it yet")
     for (topic, number), offset in store.progress().positions.items():
         positions.setdefault(topic, {})[number] = offset
-    known: dict[str, Any] = {"topics": dict(identity.topics), "positions": positions, "memories": store.count()}
+    topics = {name: Followed(topic_id=id_, partitions=count) for name, (id_, count) in identity.topics.items()}
     return About(
         index_id=identity.index_id,
+        topics=topics,
         embedder=identity.embedder,
         dimensions=identity.dimensions,
         schema_version=identity.schema_version,
-        **known,
+        memories=store.count(),
+        positions=positions,
     )
 
 

@@ -35,6 +35,8 @@ def redrive(log: Log, shelves: Sequence[Shelf], plans: Sequence[Plan], rate: flo
         Unavailable: Kafka is away. What was confirmed is done; plan and redrive again for the rest.
         Refusal: Kafka will not have a record.
     """
+    if not together(plans).steps:
+        return
     with _publisher(log.settings) as publisher:
         for shelf, plan in zip(shelves, plans, strict=True):
             _sender(log, publisher, shelf).redrive(plan.steps, rate)
@@ -47,6 +49,8 @@ def drop(log: Log, shelves: Sequence[Shelf], reason: str) -> None:
         Unavailable: Kafka is away; do it again.
         Refusal: as `redrive`.
     """
+    if not any(shelf.chosen for shelf in shelves):
+        return
     with _publisher(log.settings) as publisher:
         for shelf in shelves:
             _sender(log, publisher, shelf).drop(shelf.chosen, reason)

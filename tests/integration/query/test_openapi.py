@@ -29,9 +29,10 @@ CONFIG = {
     }
 }
 # What a schema cannot say: a pin needs classifiers, white space alone is no text, metadata has a size and a depth,
-# a moment must be one in UTC too, cursors and positions are ours to make.
+# a moment must be one in UTC too, cursors and positions are ours to make; letters are named or filtered (`body`), and
+# their topic is one of ours.
 MOMENTS = {"created_at", "expires_at", "created_from", "created_to"}
-BEYOND_SCHEMAS = {"pinned", "text", "context", "metadata", "cursor", "position", "topic", "type", *MOMENTS}
+BEYOND_SCHEMAS = {"pinned", "text", "context", "metadata", "cursor", "position", "topic", "type", "body", *MOMENTS}
 
 
 @pytest.fixture(scope="module")
