@@ -254,6 +254,10 @@ class Mem0Settings(_Section):
     """Hints that are followed together."""
     page_size: Annotated[int, Field(ge=1, le=200)] = 100
     """Memories, or events, in one page."""
+    feed_seconds: Annotated[float, Field(gt=0)] = 5.0
+    """How often `hm mem0 follow` looks for events."""
+    feed_overlap_seconds: Annotated[float, Field(gt=0)] = 300.0
+    """How late an event may appear in the feed."""
     user_from: Annotated[tuple[Mem0Entity, ...], BeforeValidator(_listed), Field(min_length=1)] = (
         "user_id",
         "agent_id",

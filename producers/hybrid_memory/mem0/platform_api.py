@@ -20,7 +20,7 @@ from hybrid_memory.mem0.status import Rejected, answer
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import Mem0Settings
 
-__all__ = ["Event", "Page", "PlatformApi", "Project", "Rejected"]
+__all__ = ["Event", "EventPage", "Page", "PlatformApi", "Project", "Rejected"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,14 @@ class Event:
     event: str
     created_at: str | None
     raw: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events. `count`: how many there are in all, where Mem0 says."""
+
+    events: tuple[Event, ...]
+    count: int | None
 
 
 class PlatformApi:
@@ -80,7 +88,8 @@ class PlatformApi:
         return None if said is None else self._memory(said)
 
     def page(self, filters: Mapping[str, Any], number: int, *, show_expired: bool = False) -> Page:
-        """One page of what the filters mean; the first is 1. `{"user_id": "*"}` means all that have one."""
+        """One page of what the filters mean; the first is 1, and beyond the last they are empty. `{"user_id": "*"}`
+        means all that have one."""
         query = {"page": number, "page_size": self._page_size}
         body = {"filters": dict(filters), **({"show_expired": True} if show_expired else {})}
         said = self._call("POST", "/v3/memories/", params=query, json=body, absent=number > 1)
@@ -97,11 +106,13 @@ class PlatformApi:
                 return
             number += 1
 
-    def events(self, page: int = 1, limit: int | None = None) -> tuple[list[Event], bool]:
-        """A page of the project's history, and whether there are more. Its order is not documented."""
-        said = self._call("GET", "/v1/memories/events/", params={"page": page, "limit": limit or self._page_size})
-        events = [_event(raw) for raw in _results(said)]
-        return [event for event in events if event is not None], isinstance(said, dict) and bool(said.get("next"))
+    def events(self, number: int = 1) -> EventPage:
+        """A page of the project's history; the first is 1, and beyond the last they are empty. Its order is not
+        documented."""
+        query = {"page": number, "limit": self._page_size}
+        said = self._call("GET", "/v1/memories/events/", params=query, absent=number > 1)
+        events = (_event(raw) for raw in _results(said))
+        return EventPage(tuple(event for event in events if event is not None), _count(said))
 
     def entities(self) -> list[tuple[str, str]]:
         """All that have memories, as (user | agent | app | run, id)."""
