@@ -20,6 +20,7 @@ class Name(StrEnum):
 
     ONE = "one"
     SEARCH = "search"
+    NEIGHBOURS = "neighbours"
     MEMORY = "memory"
     CLIENTS = "clients"
     BATCHES = "batches"

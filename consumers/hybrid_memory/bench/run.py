@@ -14,7 +14,7 @@ from hybrid_memory.bench.inserts import batches, bulk, clients, one_memory
 from hybrid_memory.bench.progress import Shown
 from hybrid_memory.bench.replay import replay
 from hybrid_memory.bench.report import as_json, machine, table, verdict
-from hybrid_memory.bench.searches import memory, search, searchers
+from hybrid_memory.bench.searches import memory, neighbours, search, searchers
 from hybrid_memory.bench.stream import stream
 from hybrid_memory.bench.texts import made_up, read_texts
 from hybrid_memory.bench.work import Work
@@ -26,7 +26,7 @@ from hybrid_memory.runtime.settings import load_settings
 
 Measure = Callable[[Work], list[Figure]]
 
-AT_EVERY_SIZE: dict[str, Measure] = {"one": one_memory, "search": search, "memory": memory}
+AT_EVERY_SIZE: dict[str, Measure] = {"one": one_memory, "search": search, "neighbours": neighbours, "memory": memory}
 ONCE: dict[str, Measure] = {"clients": clients, "batches": batches, "bulk": bulk, "searchers": searchers}
 BY_NAME: dict[str, Measure] = {"stream": stream, "replay": replay}
 """Measured once, where it is asked for by name."""

@@ -23,6 +23,7 @@ ALONE = "embedder alone"
 CLIENTS = 32
 _CLIENT_TIMES = 5
 _LARGE = 100_000
+_RESIDENT, _RESIDENT_HAS = "resident", 100
 _MB = 1_000_000
 
 
@@ -43,6 +44,23 @@ def search(work: Work) -> list[Figure]:
         times(f"search {kind} classifiers", work.stored, taken[kind], ALONE, reference, target)
         for kind in ("with", "without")
     ]
+
+
+def neighbours(work: Work) -> list[Figure]:
+    """Searches of one user, who has always the same memories, while those of all others grow from size to size."""
+    if work.first_alone is None:
+        texts = work.texts[:_RESIDENT_HAS]
+        work.publish([{"user_id": _RESIDENT, "memory_id": f"r{at}", "text": text} for at, text in enumerate(texts)])
+    alone, taken = [], []
+    with work.shown.step(f"one user's searches beside {work.stored:,} memories of others", work.samples) as advance:
+        for question in questions(work.texts, work.samples, work.seed):
+            alone.append(work.alone.seconds([question]))
+            taken.append(_timed(work, {"user_id": _RESIDENT, "context": question}))
+            advance(1)
+    reference = milliseconds(alone, 0.5)
+    target = None if work.first_alone is None else at_most_times(reference, round(1.2 * work.first_alone, 2))
+    work.first_alone = work.first_alone or milliseconds(taken, 0.5) / reference
+    return [times(f"search of {_RESIDENT_HAS} own memories", work.stored, taken, ALONE, reference, target)]
 
 
 def searchers(work: Work) -> list[Figure]:

@@ -32,6 +32,8 @@ class Work:
     samples: int
     seed: int
     stored: int = 0
+    first_alone: float | None = None
+    """How long a search of one user took at the first size, as a multiple of embedding its query."""
     _next: "itertools.cycle[str]" = field(init=False)
 
     def __post_init__(self) -> None:
