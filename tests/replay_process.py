@@ -1,4 +1,4 @@
-"""`hm replay work` with a classifier that tests know: python -m tests.replay_process JOB"""
+"""`hm replay work` with a classifier that tests know: python -m tests.replay_process JOB, or --all"""
 
 import sys
 
@@ -8,9 +8,12 @@ from tests.stream_process import open_known
 
 
 def main() -> None:
-    from hybrid_memory.replay.run import work
+    from hybrid_memory.replay.run import work, work_on_all
 
     try:
+        if sys.argv[1] == "--all":
+            work_on_all(load_settings(), open_known)
+            sys.exit(0)
         job = work(load_settings(), sys.argv[1], open_known)
     except Exception as error:
         sentence, code = explain(error)

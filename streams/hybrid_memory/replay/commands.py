@@ -82,18 +82,31 @@ def start(
 
 
 @app.command()
-def work(replay: JobName, as_json: AsJson = False, bootstrap_servers: Servers = None) -> None:
-    """Work on a replay until it is done, together with all who do so.
+def work(
+    replay: Annotated[
+        str | None, typer.Argument(metavar="REPLAY", help="Its id, or enough of its beginning or end.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every replay that is to run, until stopped.")] = False,
+    as_json: AsJson = False,
+    bootstrap_servers: Servers = None,
+) -> None:
+    """Work on a replay until it is done, together with all who do so; or on all that there ever are.
 
     Exit code 1 where it was stopped, or cancelled.
     """
-    from hybrid_memory.replay.run import as_program
+    from hybrid_memory.replay.run import as_program, work_on_all
     from hybrid_memory.replay.run import work as run
+    from hybrid_memory.runtime.errors import Refusal
     from hybrid_memory.runtime.settings import load_settings
 
+    if (replay is None) != everything:
+        raise Refusal("say which replay, as hm replay list shows it, or --all")
     settings = load_settings(kafka={"bootstrap_servers": bootstrap_servers})
     as_program(settings)
-    _print(run(settings, replay), as_json)
+    if replay is None:
+        work_on_all(settings)
+    else:
+        _print(run(settings, replay), as_json)
 
 
 @app.command("list")

@@ -45,6 +45,8 @@ class Parts:
     live: Live
     display: Display
     stop: threading.Event
+    until_paused: bool = False
+    """Whether a pause of the job is the worker's end."""
 
 
 class Worker:
@@ -85,7 +87,7 @@ class Worker:
 
     def _over(self) -> bool:
         job = self._duty.beat()
-        return job.finished or job.wanted == "cancelled"
+        return job.finished or job.wanted == "cancelled" or (self._parts.until_paused and job.wanted == "paused")
 
     def _turn(self) -> None:
         """Work on one of our partitions, or wait a moment."""

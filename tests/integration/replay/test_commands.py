@@ -1,6 +1,7 @@
 """`hm replay` as people and programs call it; whatever cannot be is one sentence and exit code 2."""
 
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ def hm(log: ReplayWorld, clean_environment: pytest.MonkeyPatch, capsys: pytest.C
     clean_environment.setenv("HM_CLASSIFIER__KIND", "rules")
     clean_environment.setenv("HM_EMBEDDER__KIND", "hash")
     clean_environment.setenv("COLUMNS", "160")
+    clean_environment.setenv("HM_STREAM__NICE", "0")  # the commands run in this process
+    clean_environment.setattr(logging.getLogger(), "handlers", [])
     return Hm(log, clean_environment, capsys)
 
 
@@ -73,6 +76,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(hm: Hm, tmp_path: Path) -
     for command in ("show", "work", "pause", "resume", "cancel"):
         assert "there is no replay nobody; hm replay list shows them" in hm.refused(command, "nobody")
     assert "no partition 9; they are 0 to 1" in hm.refused("start", "--partition", "9")
+    assert "say which replay, as hm replay list shows it, or --all" in hm.refused("work")
     assert "'3' is not of the form PARTITION:OFFSET" in hm.refused("start", "--from-offset", "3")
     assert "--since is not before --until" in hm.refused("start", "--since", "2026-08-02", "--until", "2026-08-01")
     assert "sources" in hm.refused("start", "--source", "provided")

@@ -1,5 +1,6 @@
 """Jobs as resources: workers share them, operators pause, resume and cancel them, and a month later they go on."""
 
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from hybrid_memory.replay.store import find_job, tell, want
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.schemas import CLASSIFIED, MEMORIES
 from hybrid_memory.schemas.replays import ReplayFilters, ReplayProgress, ReplayStatus
-from tests.e2e.programs import until
+from tests.e2e.programs import ROOT, Program, environment, until
 from tests.integration.replay.world import ReplayWorld, known, make_topics, replay_world
 from tests.stream_process import Manner, answer
 
@@ -145,6 +146,27 @@ def test_the_keys_of_some_memories_make_a_job_of_exactly_these(log: ReplayWorld)
     job = start_replay(log.settings, ReplayRequest(ReplayFilters(keys=("ann/tea",)), generation=1))
     assert work(log.settings, job.id, known()).classified == 1
     assert set(log.facts(1)) == {"tea"}
+
+
+def test_a_standing_worker_takes_whatever_is_made_and_ends_when_told(log: ReplayWorld) -> None:
+    log.add("tea I drink tea")
+    paused = start_replay(log.settings, ReplayRequest(shadow=True))
+    want(log.settings, paused, "paused")
+    first = start_replay(log.settings, ReplayRequest(shadow=True))
+    names = {
+        "HM_KAFKA__BOOTSTRAP_SERVERS": log.settings.bootstrap_servers,
+        "HM_TOPIC_PREFIX": log.settings.topic_prefix,
+        "HM_CLASSIFIER__KIND": "rules",
+    }
+    command = [sys.executable, "-W", "error", "-m", "tests.replay_process", "--all"]
+    program = Program.start(
+        command, environment(**names, **Manner().env, PYTHONPATH=str(ROOT)), log.world.folder / "log"
+    )
+    until(lambda: find_job(log.settings, first.id).finished, 30, lambda: program.said)
+    second = start_replay(log.settings, ReplayRequest(shadow=True))
+    until(lambda: find_job(log.settings, second.id).finished, 30, lambda: program.said)
+    assert program.stop() == 0, program.said
+    assert not find_job(log.settings, paused.id).progress
 
 
 def states(job: Job) -> set[str]:
