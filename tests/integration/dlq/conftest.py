@@ -1,16 +1,22 @@
-"""The fixture `world`: topics of their own on the real broker; and `hm dlq` as people run it."""
+"""The fixture `world`: topics of their own on the real broker; and `hm dlq` as people call it."""
 
 import json
+import os
+import tempfile
 from collections.abc import Iterator
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
+from hybrid_memory.cli import main
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import load_settings
 from hybrid_memory.runtime.topics import apply_topics
-from tests.e2e.programs import environment, run
+from tests.e2e.programs import environment
 from tests.integration.sink.world import World
 
 
@@ -30,16 +36,25 @@ class Dlq:
             HM_KAFKA__BOOTSTRAP_SERVERS=world.settings.bootstrap_servers,
             HM_TOPIC_PREFIX=world.settings.topic_prefix,
             COLUMNS="200",
-            TMPDIR=str(world.folder),
         )
         self.folder = world.folder
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        """What it says on standard output, or on standard error when it fails."""
-        done = run("dlq", *arguments, env=self.env)
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-        assert "Traceback" not in done.stderr
-        return done.stderr if code == 2 else done.stdout
+        """What it says on standard output, or on standard error when it fails. In this process: a new one takes most
+        of a second.
+        """
+        out, err = StringIO(), StringIO()
+        with (
+            mock.patch.dict(os.environ, self.env, clear=True),
+            mock.patch.object(tempfile, "tempdir", str(self.folder)),
+            redirect_stdout(out),
+            redirect_stderr(err),
+            pytest.raises(SystemExit) as end,
+        ):
+            main(["dlq", *arguments])
+        assert end.value.code == code, (end.value.code, out.getvalue(), err.getvalue())
+        assert "Traceback" not in err.getvalue()
+        return err.getvalue() if code == 2 else out.getvalue()
 
     def json(self, *arguments: str, code: int = 0) -> Any:
         return json.loads(self(*arguments, "--json", code=code))

@@ -1,29 +1,40 @@
 """Dead letters of somebody else's topics, in the families of Kafka Connect, Kafka Streams and Spring."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from confluent_kafka.admin import NewTopic
 
+from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.schemas import Headers, NewRecord
+from tests.e2e.programs import run, until
 from tests.integration.dlq.conftest import Dlq
 from tests.integration.sink.world import World
-
-pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
 def make(world: World) -> Callable[[str], str]:
-    """Makes a topic of two partitions; its name on the cluster."""
+    """Makes a topic of two partitions; its name on the cluster, which serves it by then."""
 
     def made(name: str) -> str:
         cluster, full = Cluster(world.settings), world.settings.topic_prefix + name
         for future in cluster.admin.create_topics([NewTopic(full, 2, 1)]).values():
             cluster.result(future)
+        until(lambda: is_served(cluster, full), 20)
         return full
 
     return made
+
+
+def is_served(cluster: Cluster, name: str) -> bool:
+    """A broker hears of a new topic, and of who leads it, a moment after the controller has made it."""
+    try:
+        found = cluster.topics([name])
+        return name in found and len(cluster.ends(found[name])) == 2
+    except Unavailable:
+        return False
 
 
 def of_connect(topic: str) -> Headers:
@@ -95,4 +106,18 @@ def test_calls_that_make_no_sense_are_refused_in_a_sentence(world: World, dlq: D
     assert "no dead letter stands at" in dlq("show", ref, code=2)
     assert "TOPIC:PARTITION:OFFSET" in dlq("show", "41", code=2)
     assert "there is no topic" in dlq("list", "--topic", "no.such.topic", code=2)
+    assert "there is no topic" in dlq("drop", "no.such.topic:0:0", "--reason", "x", "--yes", code=2)
     assert "15m" in dlq("list", "--older-than", "soon", code=2)
+
+
+def test_without_kafka_every_command_says_so(world: World, dlq: Dlq) -> None:
+    env = dlq.env | {"HM_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
+    commands = [
+        ("list",),
+        ("show", "t:0:0"),
+        ("redrive", "--all", "--yes"),
+        ("drop", "--all", "--reason", "x", "--yes"),
+    ]
+    with ThreadPoolExecutor(len(commands)) as pool:
+        for done in pool.map(lambda command: run("dlq", *command, env=env), commands):
+            assert (done.returncode, done.stderr) == (2, "hm: Kafka at 127.0.0.1:1 does not answer\n")
