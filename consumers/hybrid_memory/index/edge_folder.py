@@ -2,6 +2,8 @@
 
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import qdrant_edge as edge
@@ -10,19 +12,26 @@ from filelock import FileLock, Timeout
 from hybrid_memory.index.edge_schema import payload_indexes, shard_config
 from hybrid_memory.runtime.errors import Refusal
 
+_LOOKED_AT = "looked-at"
+_LOOK_SECONDS = 30.0
+_MOMENT_SECONDS = 0.2
+
 
 def lock_folder(folder: Path) -> FileLock:
     """Make the folder if need be, and hold it until the lock is released or this process ends, however it ends.
 
+    Who only looks at the index for a moment is waited for.
+
     Raises:
         Refusal: another process (or another part of this one) holds it, or it cannot be written.
     """
-    lock = FileLock(folder / "lock", timeout=0)
+    lock = FileLock(folder / "lock")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not os.access(folder, os.W_OK | os.X_OK):
             raise PermissionError(None, "permission denied")
-        lock.acquire()
+        looked_at = (folder / _LOOKED_AT).exists()
+        lock.acquire(timeout=_LOOK_SECONDS if looked_at else _MOMENT_SECONDS)
     except Timeout:
         raise Refusal(
             f"the index in {folder} is in use by another process; stop that one, or choose another folder"
@@ -30,6 +39,17 @@ def lock_folder(folder: Path) -> FileLock:
     except OSError as error:
         raise Refusal(f"the index folder {folder} cannot be written: {error.strerror or error}") from None
     return lock
+
+
+@contextmanager
+def looking_at(folder: Path) -> Iterator[None]:
+    """Open an index only to look at it while the context lasts: who starts to serve from it waits for that."""
+    mark = folder / _LOOKED_AT
+    mark.touch()
+    try:
+        yield
+    finally:
+        mark.unlink(missing_ok=True)
 
 
 def is_held(folder: Path) -> bool:

@@ -93,18 +93,16 @@ def _check_usable(settings: Settings, place: Place, name: str) -> None:
     """Refuse one that a sink would refuse, whatever its embedder."""
     cluster = Cluster(settings, 5)
     topics = find_topics(cluster, settings.topic_prefix)
-    store = place.open(name)
+    with place.open(name) as store:
+        identity, progress = store.identity(), store.progress()
+    assert identity is not None
     try:
-        identity = store.identity()
-        assert identity is not None
         both = {topic.name: topic for topic in (topics.memories, topics.classified)}
         check_identity(identity, both, identity.embedder, identity.dimensions)
         retention = int(cluster.config(topics.memories.name)["delete.retention.ms"])
-        check_progress(store.progress(), _ends(settings), int(time.time() * 1000), retention)
+        check_progress(progress, _ends(settings), int(time.time() * 1000), retention)
     except NotItsView as error:
         raise Refusal(f"{place.describe(name)} cannot be gone back to: {error.what}; nothing was changed") from None
-    finally:
-        store.close()
 
 
 def _standing(

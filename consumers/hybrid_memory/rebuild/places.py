@@ -1,6 +1,8 @@
 """Where generations of the index are built and looked at: folders of the embedded index, or collections on a server."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 from hybrid_memory.index.folders import FolderGenerations
@@ -29,8 +31,8 @@ class Place(ABC):
         """A generation to be filled by us alone, new where there is none."""
 
     @abstractmethod
-    def open(self, name: str) -> VectorStore:
-        """A generation that exists, whatever it is a view of."""
+    def open(self, name: str) -> AbstractContextManager[VectorStore]:
+        """A generation that exists, whatever it is a view of, to be looked at while the context lasts."""
 
     @abstractmethod
     def look(self, name: str, since: int, sample: int) -> Summary | None:
@@ -68,10 +70,14 @@ class Folders(Place):
 
         return EdgeStore.open(self.generations.folder(name), dimensions)
 
-    def open(self, name: str) -> VectorStore:
+    @contextmanager
+    def open(self, name: str) -> Iterator[VectorStore]:
         from hybrid_memory.index.edge import EdgeStore
+        from hybrid_memory.index.edge_folder import looking_at
 
-        return EdgeStore.open_existing(self.generations.folder(name))
+        folder = self.generations.folder(name)
+        with looking_at(folder), closing(EdgeStore.open_existing(folder)) as store:
+            yield store
 
     def look(self, name: str, since: int, sample: int) -> Summary | None:
         from hybrid_memory.index.asking import ask
@@ -80,7 +86,8 @@ class Folders(Place):
         if not (folder / "shard").exists():
             return None
         if not self.held(name):
-            return _summary(self.open(name), since, sample)
+            with self.open(name) as store:
+                return summarise(store, since, sample)
         if (answer := ask(folder, since, sample, _ANSWER_SECONDS)) is not None:
             return answer
         raise Refusal(
@@ -122,25 +129,25 @@ class Collections(Place):
 
         return ServerStore.open(self._settings.qdrant, dimensions, True, name)
 
-    def open(self, name: str) -> VectorStore:
+    @contextmanager
+    def open(self, name: str) -> Iterator[VectorStore]:
         from hybrid_memory.index.server import ServerStore
 
-        return ServerStore.open_existing(self._settings.qdrant, name)
+        with closing(ServerStore.open_existing(self._settings.qdrant, name)) as store:
+            yield store
 
     def look(self, name: str, since: int, sample: int) -> Summary | None:
         if name not in self.generations.names():
             return None
-        return _summary(self.open(name), since, sample)
+        with self.open(name) as store:
+            return summarise(store, since, sample)
 
     def answer(self, store: VectorStore) -> None:
         """Nobody has to ask."""
 
     def check_unused(self, name: str) -> None:
-        store = self.open(name)
-        try:
+        with self.open(name) as store:
             identity = store.identity()
-        finally:
-            store.close()
         group = GROUP_PREFIX + (identity.index_id if identity else "")
         cluster = Cluster(self._settings, 5)
         described = cluster.result(cluster.admin.describe_consumer_groups([group], request_timeout=5)[group])
@@ -164,10 +171,3 @@ def place_of(settings: Settings) -> Place:
         Refusal: the server cannot be named so.
     """
     return Folders(settings.data_dir) if settings.qdrant.url is None else Collections(settings)
-
-
-def _summary(store: VectorStore, since: int, sample: int) -> Summary:
-    try:
-        return summarise(store, since, sample)
-    finally:
-        store.close()

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import qdrant_edge
 
 from hybrid_memory.index import edge_schema as schema
 from hybrid_memory.index.edge import EdgeStore
+from hybrid_memory.index.edge_folder import looking_at
 from hybrid_memory.index.payload import to_payload
 from hybrid_memory.runtime.errors import Refusal
 from tests.integration.index.build import DIMENSIONS, ask, live, tombstone
@@ -129,3 +131,18 @@ def test_a_killed_writer_loses_nothing_it_said_was_written(folder: Path, acknowl
 def last_writes(position: int) -> dict[str, int]:
     """Of each key, the last seq below this position, as the writer writes them."""
     return {f"ann/{seq % 1000}": seq for seq in range(position)}
+
+
+def test_who_only_looks_is_waited_for(tmp_path: Path) -> None:
+    folder = tmp_path / "index"
+    EdgeStore.open(folder, DIMENSIONS).close()
+    opened: list[EdgeStore] = []
+    serving = threading.Thread(target=lambda: opened.append(EdgeStore.open(folder, DIMENSIONS)))
+    with looking_at(folder):
+        looked_at = EdgeStore.open(folder, DIMENSIONS)
+        serving.start()
+        serving.join(0.5)
+        assert serving.is_alive(), "it has not waited"
+        looked_at.close()
+    serving.join(20)
+    opened[0].close()
