@@ -75,8 +75,8 @@ class Window:
 class Feed:
     """Reads the feed from its new end, whichever end that is."""
 
-    def __init__(self, read: ReadPage, size: int) -> None:
-        self._read, self._size = read, size
+    def __init__(self, read: ReadPage) -> None:
+        self._read = read
         self._newest_first: bool | None = None
         """None while all events are of one moment."""
 
@@ -97,28 +97,28 @@ class Feed:
                 return
 
     def _pages(self, first: FeedPage) -> Iterator[FeedPage]:
-        """The pages from the new end on; where nobody knows which that is, all of them."""
+        """The pages from the new end on; where nobody knows which that is, all of them. What the feed grows by
+        meanwhile pushes others to a page that is not read: only old ones, or ones that the next look finds."""
         self._find_order(first)
         if self._newest_first is False:
-            yield from (self._read(number) for number in range(self._count(first), 0, -1))
+            yield from (self._read(number) for number in range(_count(first), 0, -1))
             return
         yield first
-        page, number = first, 1
-        while number < self._count(page):
-            number += 1
-            page = self._read(number)
-            yield page
+        for number in range(2, _count(first) + 1):
+            yield self._read(number)
 
     def _find_order(self, first: FeedPage) -> None:
-        if self._newest_first is None and self._count(first) > 1:
+        if self._newest_first is None and _count(first) > 1:
             last = self._last(first)
             begin, end = (max((event.at for event in page.events), default=None) for page in (first, last))
             if begin is not None and end is not None and begin != end:
                 self._newest_first = begin > end
 
     def _last(self, first: FeedPage) -> FeedPage:
-        number = self._count(first)
+        number = _count(first)
         return self._read(number) if number > 1 else first
 
-    def _count(self, first: FeedPage) -> int:
-        return max(1, -(-first.count // self._size))
+
+def _count(full: FeedPage) -> int:
+    """How many pages there are, by one that is full unless it is the only one."""
+    return max(1, -(-full.count // max(1, len(full.events))))

@@ -46,37 +46,38 @@ ReadSpan = Callable[[Span, int], RowPage[_Row]]
 """The page of this number, from 1, of the rows of a span; one beyond the end is empty."""
 
 
-def sweep(
-    read: ReadSpan[_Row], size: int, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
-) -> Iterator[Sequence[_Row]]:
+def sweep(read: ReadSpan[_Row], clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Iterator[Sequence[_Row]]:
     """Every row that is there from beginning to end, page by page; one that changes meanwhile may come again."""
     since, until = None, clock() - MARGIN
     while since is None or until - since > MARGIN:
-        yield from _shrinking(read, Span(since, until), size)
+        yield from _shrinking(read, Span(since, until))
         since, until = until, clock() - MARGIN
-    yield from _growing(read, Span(since), size)
+    yield from _growing(read, Span(since))
 
 
-def _shrinking(read: ReadSpan[_Row], span: Span, size: int) -> Iterator[Sequence[_Row]]:
+def _shrinking(read: ReadSpan[_Row], span: Span) -> Iterator[Sequence[_Row]]:
     first = read(span, 1)
-    pages = -(-first.count // size)
-    if pages <= 1:
+    if len(first.rows) >= first.count:
         yield first.rows
         return
-    for number in range(pages, 0, -1):
+    for number in range(_pages(first), 0, -1):
         yield read(span, number).rows
 
 
-def _growing(read: ReadSpan[_Row], span: Span, size: int) -> Iterator[Sequence[_Row]]:
+def _growing(read: ReadSpan[_Row], span: Span) -> Iterator[Sequence[_Row]]:
     seen: set[str] = set()
     for _ in range(_PASSES):
         before, number, page = len(seen), 1, read(span, 1)
-        yield page.rows
-        seen.update(row.id for row in page.rows)
-        while number * size < page.count:
-            number += 1
-            page = read(span, number)
+        pages = _pages(page)
+        while page.rows:
             yield page.rows
             seen.update(row.id for row in page.rows)
-        if number == 1 or len(seen) == before:
+            number += 1
+            page = read(span, number) if number <= pages else RowPage(0, ())
+        if pages == 1 or len(seen) == before:
             return
+
+
+def _pages(full: RowPage[_Row]) -> int:
+    """How many pages there are, by one that is full unless it is the only one."""
+    return -(-full.count // max(1, len(full.rows)))

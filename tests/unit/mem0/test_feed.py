@@ -53,13 +53,13 @@ def test_every_event_is_found_and_only_once_but_for_restarts(
         clock += step
         events.append(event(number, max(0, clock - late)))
     platform = Platform(size, newest_first)
-    feed, window = Feed(platform.page, size), Window(timedelta(seconds=OVERLAP))
+    feed, window = Feed(platform.page), Window(timedelta(seconds=OVERLAP))
     found: list[FeedEvent] = []
     share = -(-len(events) // looks) if events else 0
     for look in range(looks):
         platform.arriving = events[look * share : (look + 1) * share]
         if look in restarts:
-            feed, window = Feed(platform.page, size), Window(timedelta(seconds=OVERLAP), window.newest)
+            feed, window = Feed(platform.page), Window(timedelta(seconds=OVERLAP), window.newest)
         for number, some in enumerate(feed.look(window)):
             if look in stops and number == 1:
                 break  # what was found is not dealt with
@@ -81,7 +81,7 @@ def test_every_event_is_found_and_only_once_but_for_restarts(
 def test_a_look_reads_the_new_end_alone(newest_first: bool) -> None:
     platform = Platform(10, newest_first)
     platform.events = [event(number, number * 10.0) for number in range(1000)]
-    feed, window = Feed(platform.page, 10), Window(timedelta(seconds=OVERLAP), event("", 9990).at)
+    feed, window = Feed(platform.page), Window(timedelta(seconds=OVERLAP), event("", 9990).at)
     assert [each.id for some in feed.look(window) for each in some]
     window.settle()
     platform.read = 0
@@ -93,15 +93,15 @@ def test_a_look_reads_the_new_end_alone(newest_first: bool) -> None:
 @pytest.mark.parametrize("newest_first", [True, False])
 def test_the_newest_event_is_at_either_end(newest_first: bool) -> None:
     platform = Platform(10, newest_first)
-    assert Feed(platform.page, 10).newest() is None
+    assert Feed(platform.page).newest() is None
     platform.events = [event(number, number) for number in range(25)]
-    assert Feed(platform.page, 10).newest() == event("", 24).at
+    assert Feed(platform.page).newest() == event("", 24).at
 
 
 def test_what_an_unfinished_look_found_is_found_again() -> None:
     platform = Platform(10, True)
     platform.events = [event("one", 1)]
-    feed, window = Feed(platform.page, 10), Window(timedelta(seconds=OVERLAP))
+    feed, window = Feed(platform.page), Window(timedelta(seconds=OVERLAP))
     assert [[each.id for each in some] for some in feed.look(window)] == [["one"]]
     assert [[each.id for each in some] for some in feed.look(window)] == [["one"]]
     window.settle()

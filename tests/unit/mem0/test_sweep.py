@@ -80,7 +80,7 @@ def test_every_row_that_stays_is_seen(
 ) -> None:
     platform = Platform(rows, size, order, descending, plan)
     began = platform.now
-    seen = {row.id for some in sweep(platform.page, size, platform.clock) for row in some}
+    seen = {row.id for some in sweep(platform.page, platform.clock) for row in some}
     stayed = {row.id for row in platform.rows.values() if row.id not in platform.changed}
     assert stayed <= seen
     # And what changed since, but for the last moments, which are still in motion.
@@ -90,7 +90,7 @@ def test_every_row_that_stays_is_seen(
 
 def test_a_listing_that_stands_still_is_read_once() -> None:
     platform = Platform(1000, 200, "created", True, [])
-    seen = [row.id for some in sweep(platform.page, 200, platform.clock) for row in some]
+    seen = [row.id for some in sweep(platform.page, platform.clock) for row in some]
     assert sorted(seen) == sorted(platform.rows)
     assert platform.read == 1 + 5 + 1  # how many, all of them, and what is younger than a minute
 
