@@ -239,6 +239,23 @@ class WebhookSettings(_Section):
     """Whether `hm serve` takes them too."""
 
 
+class Mem0OssSettings(_Section):
+    """Mem0's open-source memory: the tap in its process, and `hm mem0 tail` beside it."""
+
+    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] = None
+    """What tells this Mem0 from others in the same log; without it, the name of its collection."""
+    outbox: Path | None = None
+    """The tap's file; without it, one in the data folder."""
+    outbox_bytes: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
+    """How large it may become while Kafka is away."""
+    qdrant_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")] = "http://127.0.0.1:6333"
+    """Of the tail: where Mem0 keeps its memories."""
+    qdrant_api_key: SecretStr | None = None
+    collection: Annotated[str, Field(min_length=1)] = "mem0"
+    """Of the tail, as the next: Mem0's `collection_name`."""
+    poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 0.5
+
+
 class Mem0Settings(_Section):
     """Mem0's platform, whose changes are taken over where an `api_key` is given."""
 
@@ -272,6 +289,7 @@ class Mem0Settings(_Section):
     write_back: bool = False
     """Whether classifiers are written to Mem0's metadata."""
     webhook: WebhookSettings = WebhookSettings()
+    oss: Mem0OssSettings = Mem0OssSettings()
 
 
 class LogSettings(_Section):

@@ -1,17 +1,17 @@
 """The client of applications."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, Unpack
 
-from hybrid_memory.client.delivery import all_added, deliver, not_delivered, outcome, start
+from hybrid_memory.client.delivery import Outcome, all_added, deliver, not_delivered, outcome, start
 from hybrid_memory.client.drafts import OptionalFields, as_deletion, as_memory
 from hybrid_memory.client.errors import ClientClosed, NotDelivered
-from hybrid_memory.client.events import Added, to_record
+from hybrid_memory.client.events import SOURCE, Added, to_record
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings, load_settings
-from hybrid_memory.schemas import MEMORIES, Memory, MemoryEvent, Position
+from hybrid_memory.schemas import MEMORIES, Memory, MemoryEvent, NewRecord, Position
 
 
 class MemoryClient:
@@ -65,15 +65,7 @@ class MemoryClient:
             ClientClosed: `close` was called.
         """
         checked = [as_memory(memory, index) for index, memory in enumerate(memories)]
-        self._open()
-        if not checked:
-            return []
-        try:
-            self._publisher.prepare(MEMORIES).result()
-        except (Unavailable, Refusal) as error:  # asked once, not once for each
-            return all_added(checked, [not_delivered(memory, error) for memory in checked])
-        records = ((None, memory, to_record(memory, traceparent)) for memory in checked)
-        return all_added(checked, [landed for _, landed in deliver(self._publisher, records)])
+        return all_added(checked, self._send_all(checked, lambda memory: to_record(memory, traceparent)))
 
     def delete(self, user_id: str, memory_id: str, *, traceparent: str | None = None) -> Position:
         """Delete a memory; one that does not exist may be deleted too.
@@ -84,6 +76,16 @@ class MemoryClient:
             ClientClosed: `close` was called.
         """
         return self._send(as_deletion(user_id, memory_id), traceparent)
+
+    def publish(self, events: Iterable[MemoryEvent], *, source: str = SOURCE) -> list[Outcome]:
+        """Append memories and deletions, in this order, and say for each where it landed or why it did not.
+
+        `source` is the `ce_source` of their records.
+
+        Raises:
+            ClientClosed: `close` was called.
+        """
+        return self._send_all(list(events), lambda event: to_record(event, source=source))
 
     def close(self) -> None:
         """Wait, at most ten seconds, for what other threads are sending, and end. A second call does nothing."""
@@ -104,6 +106,17 @@ class MemoryClient:
         if isinstance(landed, NotDelivered):
             raise landed
         return landed
+
+    def _send_all(self, events: Sequence[MemoryEvent], record: Callable[[MemoryEvent], NewRecord]) -> list[Outcome]:
+        self._open()
+        if not events:
+            return []
+        try:
+            self._publisher.prepare(MEMORIES).result()
+        except (Unavailable, Refusal) as error:  # asked once, not once for each
+            return [not_delivered(event, error) for event in events]
+        records = ((None, event, record(event)) for event in events)
+        return [landed for _, landed in deliver(self._publisher, records)]
 
     def _open(self) -> None:
         if self._closed:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hybrid_memory.schemas import MemoryEvent, NewRecord, Position, encode_memory
 
+SOURCE = "urn:hybrid-memory:client"
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -18,7 +19,7 @@ class Added:
 
 
 def to_record(
-    event: MemoryEvent, traceparent: str | None = None, *, source: str = "urn:hybrid-memory:client"
+    event: MemoryEvent, traceparent: str | None = None, *, source: str = SOURCE
 ) -> NewRecord:
     """The record that says `event`; `source` is its `ce_source`."""
     return encode_memory(event, source=source, trace=w3c_headers(traceparent))
