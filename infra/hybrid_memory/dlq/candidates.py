@@ -28,7 +28,7 @@ from hybrid_memory.schemas import (
 
 _T = TypeVar("_T")
 CLASSIFY = "classify"
-_AGAIN = "a replay of its memory will classify it again; that is not built yet, so it stays where it is"
+EDITED = "the classifier could not do it: a replay reads its memory again, and what it says is not changed here"
 
 
 class Unfit(Exception):  # noqa: N818
@@ -59,10 +59,8 @@ def check_allowed(letter: Letter, max_redrives: int) -> None:
     """Whether a redrive may be tried at all.
 
     Raises:
-        Unfit: it was tried too often, or this is not what mends it.
+        Unfit: it was tried too often, or was too large to be kept.
     """
-    if letter.why.stage == CLASSIFY:
-        raise Unfit(f"the classifier could not do it, and the memory itself is not lost: {_AGAIN}")
     if letter.why.left_out:
         raise Unfit(
             f"its {letter.why.left_out} was too large for a dead letter; the whole record stands at "

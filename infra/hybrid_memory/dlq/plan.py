@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from hybrid_memory.dlq.candidates import (
+    CLASSIFY,
+    EDITED,
     Candidate,
     Unfit,
     check_allowed,
@@ -12,21 +14,26 @@ from hybrid_memory.dlq.candidates import (
     memory_candidate,
 )
 from hybrid_memory.dlq.conditions import Overtaken, Redriven, judge
-from hybrid_memory.dlq.letters import Letter, Ref, newest_of_each_key
+from hybrid_memory.dlq.letters import Letter, Ref, key_of, newest_of_each_key
 from hybrid_memory.dlq.reading import Log
+from hybrid_memory.dlq.redrivers import redriver_of
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.kafka import TopicInfo
-from hybrid_memory.schemas import CLASSIFIED, IF_SEQ, MEMORIES, NewRecord, Record
+from hybrid_memory.schemas import CLASSIFIED, IF_SEQ, MEMORIES, NewRecord, Record, split_memory_key
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One letter's redrive: what is appended, or None where that was done before; and the letters then dropped."""
+    """One letter's redrive: what is appended, or None where that was done before; and the letters then dropped.
+
+    `again` is the key of a memory with which the stage at which the letter died has to be done again, instead.
+    """
 
     letter: Letter
     record: NewRecord | None
     drops: tuple[Letter, ...]
     note: str = ""
+    again: str | None = None
 
 
 @dataclass(slots=True)
@@ -57,9 +64,12 @@ class Planner:
             Unavailable: Kafka does not answer.
         """
         plan, candidates = Plan(), []
-        newest = {letter.ref for letter in newest_of_each_key(chosen)}
+        newest = {letter.ref for letter in newest_of_each_key(one for one in chosen if not self._again(one))}
         for letter in chosen:
             try:
+                if self._again(letter):
+                    plan.steps.append(_classified_again(letter, edited=letter.ref in values))
+                    continue
                 check_allowed(letter, self.max_redrives)
                 value = values.get(letter.ref, letter.record.value)
                 if letter.why.topic not in (self._ours(MEMORIES), self._ours(CLASSIFIED)):
@@ -78,6 +88,10 @@ class Planner:
 
     def _ours(self, name: str) -> str:
         return self.log.settings.topic_prefix + name
+
+    def _again(self, letter: Letter) -> bool:
+        """Whether it died at a step that can be done again, since its record was good and stands."""
+        return letter.why.stage == CLASSIFY and letter.why.topic == self._ours(MEMORIES)
 
     def _known(self, name: str) -> TopicInfo:
         if name not in self._topics:
@@ -159,6 +173,20 @@ def _step(candidate: Candidate, since: int, later: Iterable[Record], twins: tupl
     return Step(letter, candidate.under(verdict.if_seq), twins, f"{IF_SEQ} {verdict.if_seq}")
 
 
+def _classified_again(letter: Letter, edited: bool) -> Step:
+    """The memory itself is not lost, and the rules have classified it: it stands in its topic, and is read again."""
+    if edited:
+        raise Unfit(EDITED)
+    if redriver_of(CLASSIFY) is None:
+        raise Unfit("a replay classifies its memory again, and that needs: pip install 'hybrid-memory[streams]'")
+    try:
+        key = key_of(letter.record).decode()
+        split_memory_key(key)
+    except (AttributeError, ValueError):
+        raise Unfit("its key is none of a memory; drop it") from None
+    return Step(letter, None, (letter,), "a replay of its memory", key)
+
+
 def _check_newest(letter: Letter, of_key: Sequence[Letter]) -> None:
     """A memory's record is the whole of it, so an older one said now would hide a newer one for good."""
     if of_key[-1].why.place != letter.why.place:
@@ -181,7 +209,7 @@ def _take_older(plan: Plan, chosen: Iterable[Letter], newest: set[Ref], memories
     steps = {_place(step.letter): number for number, step in enumerate(plan.steps)}
     told = {letter.ref for letter, _ in plan.left}
     for letter in chosen:
-        if letter.why.topic != memories or letter.ref in newest or letter.ref in told:
+        if letter.why.topic != memories or letter.why.stage == CLASSIFY or letter.ref in newest | told:
             continue
         number = steps.get(_place(letter))
         if number is None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import typer
 
 from hybrid_memory.dlq import actions
-from hybrid_memory.dlq.candidates import Unfit, check_allowed
+from hybrid_memory.dlq.candidates import CLASSIFY, EDITED, Unfit, check_allowed
 from hybrid_memory.dlq.choosing import Shelf, by_filter, by_refs, check_choice
 from hybrid_memory.dlq.editing import edit
 from hybrid_memory.dlq.letters import Filter, Ref
@@ -79,7 +79,7 @@ def redrive(settings: Settings, choice: Choice, options: Redrive) -> int:
     actions.redrive(log, shelves, plans, options.rate)
     if file is not None:
         file.unlink()
-    print_plan(whole, options.as_json, done=True)
+    print_plan(actions.together(plans), options.as_json, done=True)
     return 1 if whole.left else 0
 
 
@@ -104,6 +104,8 @@ def drop(settings: Settings, choice: Choice, reason: str, yes: bool, as_json: bo
 def _edited(shelves: list[Shelf], options: Redrive) -> tuple[dict[Ref, bytes | None], Path]:
     [letter] = shelves[0].chosen
     try:
+        if letter.why.stage == CLASSIFY:
+            raise Unfit(EDITED)
         check_allowed(letter, options.max_redrives)
     except Unfit as error:
         raise Refusal(f"{letter.ref}: {error}. Nothing was sent") from None

@@ -16,6 +16,7 @@ from hybrid_memory.dlq.letters import Filter
 from hybrid_memory.dlq.plan import Planner
 from hybrid_memory.dlq.reading import Log
 from hybrid_memory.dlq.send import Sender
+from hybrid_memory.replay.store import load_jobs
 from hybrid_memory.runtime.deadletters import Failure, dead_letter
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.schemas import (
@@ -318,13 +319,24 @@ def test_what_was_redriven_too_often_stays(world: World, dlq: Dlq) -> None:
     assert world.read(MEMORIES)[-1].header("hm-redrive-count") == "4"
 
 
-def test_what_the_classifier_could_not_do_is_refused(world: World, dlq: Dlq) -> None:
-    world.send(letter_of(world, memory("I like tea"), stage="classify"))
-    [letter] = dlq.letters()
-    said = dlq("redrive", letter["ref"], "--yes", code=2)
-    assert "a replay of its memory will classify it again" in said
-    assert len(dlq.letters()) == 1
-    assert len(world.read(MEMORIES)) == 1
+def test_what_the_classifier_could_not_do_becomes_a_replay_of_that_memory(world: World, dlq: Dlq) -> None:
+    for text in ("first", "second"):  # a memory that failed twice
+        world.send(letter_of(world, memory(text), stage="classify"))
+    world.send(letter_of(world, memory("other", "n"), stage="classify"), memory("untouched", "o"))
+    first, second, other = dlq.letters()
+    dlq.editor("s/x/y/")
+    assert "what it says is not changed here" in dlq("redrive", first["ref"], "--edit", "--yes", code=2)
+    planned = dlq.json("redrive", "--all", "--dry-run")
+    assert {step["note"] for step in planned["redriven"]} == {"a replay of its memory"}
+    assert load_jobs(world.settings) == []
+
+    done = dlq.json("redrive", "--stage", "classify", "--yes")
+    [job] = load_jobs(world.settings)
+    assert sorted(step["ref"] for step in done["redriven"]) == sorted(one["ref"] for one in (first, second, other))
+    assert {step["note"] for step in done["redriven"]} == {f"hm replay work {job.id}"}
+    assert (job.definition.filters.keys, job.definition.generation) == (("ann/m", "ann/n"), 1)
+    assert dlq.letters() == []
+    assert len(world.read(MEMORIES)) == 4
 
 
 @pytest.mark.slow
