@@ -113,12 +113,12 @@ def _rate(settings: Settings, job: Job, process: "subprocess.Popen[bytes]") -> f
 def _until(
     settings: Settings, job: Job, process: "subprocess.Popen[bytes]", classified: int | None
 ) -> tuple[int, float]:
-    """When so many were classified (None: when it was done), and how many then were."""
+    """How many were classified when at least so many were (None: when it was done), and when, by its own clock."""
     deadline = time.monotonic() + _DEADLINE
     while time.monotonic() < deadline:
         known = find_job(settings, job.id)
         if known.finished if classified is None else known.classified >= classified:
-            return known.classified, time.monotonic()
+            return known.classified, max(progress.at.timestamp() for progress in known.progress.values())
         if process.poll() not in (None, 0):
             raise Refusal(f"the replay's worker ended with exit code {process.returncode}")
         time.sleep(_LOOK_SECONDS)
