@@ -8,8 +8,6 @@ from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.schemas import NewRecord, Position, partition_of
 from hybrid_memory.schemas.mem0 import Door, Mem0Event, Mem0Hint, Mem0Read, Mem0Scope, encode_mem0
 
-GROUP = "hm-mem0-publish"
-"""The consumer group that follows hints; what it has committed is published."""
 MAX_READ_BYTES = 500_000
 """A bulk read's finding that is larger is left out of the hint: the publisher asks for it."""
 

@@ -22,7 +22,7 @@ ABOUT = "mem0"
 _PREFIXES: dict[Mem0Entity, str] = {"user_id": "user:", "agent_id": "agent:", "app_id": "app:", "run_id": "run:"}
 _LONGEST_LABEL = 64
 _FIELDS = ("text", "metadata", "created_at", "expires_at", "source", "classifiers")
-"""In the order of `said`."""
+"""What Mem0 has a say in."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -110,37 +110,25 @@ def classified(memory: Memory, read: Mem0Read | None) -> Memory:
 
 
 def fingerprint(memory: Memory, rule: Rule) -> bytes:
-    """16 bytes that two memories share iff they say the same, as far as Mem0 has a say in it."""
-    return _digest(said(memory, rule), 16)
-
-
-def fingerprints(memory: Memory, rule: Rule) -> bytes:
-    """The same for each field that `said` names, 8 bytes each."""
-    return b"".join(_digest(value, 8) for value in said(memory, rule).values())
-
-
-def differing(ours: bytes, theirs: bytes) -> tuple[str, ...]:
-    """The fields in which two memories differ that have these `fingerprints`."""
-    places = enumerate(range(0, max(len(ours), len(theirs)), 8))
-    return tuple(_FIELDS[n] for n, at in places if ours[at : at + 8] != theirs[at : at + 8])
-
-
-def said(memory: Memory, rule: Rule) -> dict[str, Any]:
-    """What Mem0 has a say in."""
-    values: dict[str, Any] = {
+    """What two memories share iff they say the same, as far as Mem0 has a say in it: 8 bytes for each field."""
+    said: dict[str, Any] = {
         "text": memory.text,
         "metadata": memory.metadata,
         "created_at": memory.created_at.timestamp(),
         "expires_at": memory.expires_at and memory.expires_at.timestamp(),
         "source": memory.source,
+        "classifiers": memory.classifiers if rule.categories == "provided" else None,
     }
-    if rule.categories == "provided":
-        values["classifiers"] = memory.classifiers
-    return values
+    return b"".join(_digest(said[name]) for name in _FIELDS)
 
 
-def _digest(value: Any, size: int) -> bytes:
-    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=size).digest()
+def differing(ours: bytes, theirs: bytes) -> tuple[str, ...]:
+    """The fields in which two memories differ that have these fingerprints."""
+    return tuple(name for n, name in enumerate(_FIELDS) if ours[8 * n : 8 * n + 8] != theirs[8 * n : 8 * n + 8])
+
+
+def _digest(value: Any) -> bytes:
+    return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=8).digest()
 
 
 def _about(state: Mem0Memory, rule: Rule) -> dict[str, Any]:
