@@ -1,13 +1,15 @@
 """What every reader of Mem0's platform begins with: the platform, its project, and the topic of hints."""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 from hybrid_memory.mem0.mapping import Rule
+from hybrid_memory.mem0.patience import until_done
 from hybrid_memory.mem0.platform_api import PlatformApi
 from hybrid_memory.runtime.errors import Refusal, Unavailable
-from hybrid_memory.runtime.kafka import TopicInfo
+from hybrid_memory.runtime.kafka import Cluster, TopicInfo
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
@@ -28,18 +30,34 @@ class Opened:
 
 
 @contextmanager
-def opened(settings: Settings) -> Iterator[Opened]:
-    """Ask both whether they are there, and close them in the end.
+def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[Opened]:
+    """Ask both whether they are there, and close them in the end. With `stop`, wait until they are.
 
     Raises:
         Refusal: one of them does not let us in, lacks something, or cannot be reached; nothing was changed.
+        Stopped: `stop` was set before they were there.
     """
     with PlatformApi(settings.mem0) as api:
-        try:
-            project = api.project().project_id
-            log = Log(settings, quiet=True)
-            hints = log.topic(settings.topic_prefix + MEM0_HINTS)
-        except Unavailable as error:
-            raise Refusal(f"{error}; nothing was changed, try again later") from None
+        if stop is None:
+            try:
+                project, log, hints = _ask(settings, api)
+            except Unavailable as error:
+                raise Refusal(f"{error}; nothing was changed, try again later") from None
+        else:
+            project, log, hints = until_done(lambda: _patiently(settings, api), stop)
         with Publisher(settings) as publisher:
             yield Opened(settings, api, project, Rule.of(settings.mem0, project), log, hints, publisher)
+
+
+def _ask(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:
+    log = Log(settings, quiet=True)
+    hints = log.topic(settings.topic_prefix + MEM0_HINTS)
+    return api.project().project_id, log, hints
+
+
+def _patiently(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:
+    """As `_ask`, but that a topic may still be made: beside a system that starts, it will be."""
+    cluster, name = Cluster(settings), settings.topic_prefix + MEM0_HINTS
+    if name not in cluster.topics([name]):
+        raise Unavailable(f"topic {name} does not exist; make it with: hm topics apply")
+    return _ask(settings, api)

@@ -18,7 +18,7 @@ _BOOKMARK = "bookmark/"
 
 Mem0Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:-]{0,127}$")]
 """Of a memory in Mem0: a UUID in fact. It becomes part of a URL, so nothing else may hide in it."""
-Door = Literal["webhook", "feed", "sync", "tap", "tail", "operator"]
+Door = Literal["webhook", "feed", "sync", "tap", "tail", "publisher"]
 Name = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9._:-]+$")]
 
 
