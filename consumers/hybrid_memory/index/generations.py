@@ -52,6 +52,10 @@ class Generations(ABC):
     def drop(self, name: str) -> None:
         """Delete this one, which is not current."""
 
+    def close(self) -> None:
+        """Let go of connections."""
+        return
+
     def next(self) -> str:
         """The name of the one that is being built, or would be."""
         return name_of(self.base, self._number(self.current()) + 1)

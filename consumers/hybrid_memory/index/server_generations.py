@@ -44,7 +44,6 @@ class ServerGenerations(Generations):
             self._client.delete_collection(name)
 
     def close(self) -> None:
-        """Let go of the connection, where it is not another's."""
         self._client.close()
 
     def _pointed(self) -> str | None:

@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
+
+from confluent_kafka import KafkaError, KafkaException
 
 from hybrid_memory.index.folders import FolderGenerations
 from hybrid_memory.index.generations import Generations
@@ -56,7 +58,7 @@ class Place(ABC):
 
     def close(self) -> None:
         """Let go of connections."""
-        return
+        self.generations.close()
 
 
 class Folders(Place):
@@ -121,8 +123,7 @@ class Collections(Place):
         from hybrid_memory.index.server import open_generations
 
         self._settings = settings
-        self._opened = open_generations(settings.qdrant)
-        self.generations = self._opened
+        self.generations = open_generations(settings.qdrant)
 
     def create(self, name: str, dimensions: int) -> VectorStore:
         from hybrid_memory.index.server import ServerStore
@@ -146,22 +147,28 @@ class Collections(Place):
         """Nobody has to ask."""
 
     def check_unused(self, name: str) -> None:
-        with self.open(name) as store:
+        identity = None
+        with suppress(Refusal), self.open(name) as store:  # one that nobody has claimed may go
             identity = store.identity()
-        group = GROUP_PREFIX + (identity.index_id if identity else "")
+        members = self._members(GROUP_PREFIX + identity.index_id) if identity else 0
+        if members:
+            raise Refusal(f"{members} hm sink still feed {self.describe(name)}; stop them first")
+
+    def _members(self, group: str) -> int:
         cluster = Cluster(self._settings, 5)
-        described = cluster.result(cluster.admin.describe_consumer_groups([group], request_timeout=5)[group])
-        if described.members:
-            raise Refusal(f"{len(described.members)} hm sink still feed {self.describe(name)}; stop them first")
+        try:
+            found = cluster.admin.describe_consumer_groups([group], request_timeout=5)[group]
+            return len(cluster.result(found).members)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.GROUP_ID_NOT_FOUND:
+                return 0
+            raise
 
     def held(self, name: str) -> bool:  # noqa: ARG002
         return False
 
     def describe(self, name: str) -> str:
         return f"the collection {name}"
-
-    def close(self) -> None:
-        self._opened.close()
 
 
 def place_of(settings: Settings) -> Place:

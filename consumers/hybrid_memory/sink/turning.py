@@ -60,9 +60,10 @@ class Turning:
         return None
 
     def join(self) -> None:
-        """Wait until nothing is looked at any more. Call it after `stop` was set."""
+        """Wait until nothing is looked at any more, and let go of the generations. Call it after `stop` was set."""
         if self._thread.is_alive():
             self._thread.join()
+        self._generations.close()
 
     def end(self) -> None:
         """Have the follower stop. Call it after `stop` was set."""

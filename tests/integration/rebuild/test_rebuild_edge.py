@@ -188,6 +188,7 @@ def test_there_and_back(world: World) -> None:
         check_equal_to_a_fresh_fold(world, served)
 
 
+@pytest.mark.slow
 def test_a_lost_disk(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(world) as served:
         served.live(10, 60)
@@ -200,6 +201,7 @@ def test_a_lost_disk(world: World, capfd: pytest.CaptureFixture[str]) -> None:
         assert served.shown.keys() == shown.keys()
 
 
+@pytest.mark.slow
 def test_an_index_that_has_missed_deletes_is_not_gone_back_to(world: World) -> None:
     with serving(world) as served:
         served.live(12, 20)

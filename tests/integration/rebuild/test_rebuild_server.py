@@ -11,6 +11,7 @@ from qdrant_client import QdrantClient
 from hybrid_memory.index import server as server_module
 from hybrid_memory.index.hashing import HashEmbedder
 from hybrid_memory.index.server import ServerStore, open_generations
+from hybrid_memory.index.store import Identity
 from hybrid_memory.rebuild import run as run_module
 from hybrid_memory.rebuild.others import back, drop, standings
 from hybrid_memory.rebuild.run import Options, rebuild
@@ -107,6 +108,16 @@ def test_the_alias_moves_in_one_step(server: QdrantClient, settings: Settings) -
     assert (sorted(generations.names()), generations.kept()) == (["memories.2", "memories.3"], None)
 
 
+def test_what_nobody_feeds_is_dropped(server: QdrantClient, settings: Settings) -> None:
+    server.create_collection("memories.2", vectors_config={})
+    assert "memories.2 was dropped" in drop(settings)  # claimed by nobody
+    store = ServerStore.open(settings.qdrant, 8, True, "memories.2")
+    store.claim(Identity("an index without a group", {}, "any", 8))
+    assert "memories.2 was dropped" in drop(settings)
+    assert server.get_collections().collections == []
+
+
+@pytest.mark.slow
 async def test_sinks_of_another_embedder_stay_where_they_are(
     world: World, server: QdrantClient, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
