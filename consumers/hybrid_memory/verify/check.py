@@ -50,7 +50,9 @@ class Behind:
 
 @dataclass(slots=True)
 class Report:
-    """What came of it. `changing`: memories that were written on for as long as they were looked at."""
+    """What came of it. `changing`: memories that were written on for as long as they were looked at. `counts_differ`:
+    log and index had another number of memories while nothing moved, which a sample cannot tell otherwise.
+    """
 
     index_id: str
     log: int = 0
@@ -59,6 +61,7 @@ class Report:
     changing: int = 0
     seconds: float = 0.0
     sampled: bool = False
+    counts_differ: bool = False
     kinds: dict[Kind, int] = field(default_factory=dict)
     examples: list[tuple[str, Kind, str]] = field(default_factory=list)
     partitions: list[Partition] = field(default_factory=list)
@@ -67,7 +70,7 @@ class Report:
     @property
     def equal(self) -> bool:
         """Whether nothing differs."""
-        return not self.kinds and not self.behind
+        return not (self.kinds or self.behind or self.counts_differ)
 
 
 def verify(view: View, follower: Follower, options: Options, say: Say = lambda _: None) -> Report:
@@ -85,7 +88,11 @@ def verify(view: View, follower: Follower, options: Options, say: Say = lambda _
     try:
         check = _Check(view, follower, ledger, options, say, about.index_id)
         behind = check.run()
-        report = _report(ledger, view.about(), options, behind)
+        about = view.about()
+        follower.read_to(ledger, about.positions)
+        report = _report(ledger, about, options, behind)
+        still = not any(_behind(follower.ends(), about.positions))
+        report.counts_differ = still and report.log != report.index
     finally:
         ledger.close()
     report.seconds = time.monotonic() - began

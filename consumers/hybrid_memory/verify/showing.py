@@ -43,6 +43,7 @@ def as_dict(report: Report) -> dict[str, Any]:
         "equal": report.equal,
         "index": report.index_id,
         "memories": {"log": report.log, "index": report.index},
+        "counts_differ": report.counts_differ,
         "compared": report.compared,
         "sampled": report.sampled,
         "changing": report.changing,
@@ -64,6 +65,8 @@ def as_dict(report: Report) -> dict[str, Any]:
 def _summary(report: Report) -> Iterable[str]:
     if report.changing:
         yield f"{report.changing:,} memories are not compared: they are ahead of the index, or kept changing"
+    if report.counts_differ and not report.kinds:
+        yield "the counts differ: points without a record, or records without a point; see them without --sample"
     what = "a sample of " if report.sampled else ""
     differ = sum(report.kinds.values())
     said = "equal" if report.equal else f"{differ:,} differ" + (", and the index is behind" if report.behind else "")

@@ -98,12 +98,17 @@ def test_whatever_is_wrong_is_seen_and_the_mend_is_named(world: World) -> None:
     assert "another version than the log's last" in said
     assert "1 differ" in said
 
+    # A sample that misses what is wrong still sees that something is gone.
+    tamper(world, lambda stored: StoredPoint(replace(stored.point, memory=None, state="deleted", classifiers=()), None))
+    told = json.loads(hm_verify(world, "--json", "--sample", "1", code=1))
+    assert (told["counts_differ"], told["compared"]) == (True, 1)
+
     number = partition_of("ann/late", world.topic("memories").partitions)
     [position] = world.send(encode_memory(Memory.new(user_id="ann", memory_id="late", text="nobody feeds the index")))
     told = json.loads(hm_verify(world, "--json", code=1))
     topic = world.settings.topic_prefix + "memories"
     behind = {"topic": topic, "partition": number, "applied": position.offset, "end": position.offset + 1}
-    assert (told["behind"], told["differences"]) == ([behind], {"stale": 1})
+    assert (told["behind"], told["differences"]["missing"]) == ([behind], 1)
     assert "start what feeds the index" in hm_verify(world, code=1)
 
 
