@@ -1,0 +1,90 @@
+"""What the tests of the publisher share: a publisher in a thread, and what the log says in the end."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hybrid_memory.mem0.mapping import Rule, to_memory
+from hybrid_memory.mem0.publish import publish
+from hybrid_memory.mem0.states import from_platform
+from hybrid_memory.runtime.metrics import Metrics
+from hybrid_memory.runtime.reading import Log
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas import DecodeError, Memory, Record, decode_memory, memory_key
+from tests.integration.mem0.platform import PROJECT, FakePlatform
+from tests.integration.mem0.platform_store import shown
+
+RULE = Rule(PROJECT)
+
+
+def until(condition: Callable[[], Any], seconds: float = 30, why: Callable[[], object] = lambda: "") -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it never came true: {why()}"
+        time.sleep(0.02)
+
+
+def records(settings: Settings, topic: str = "memories") -> list[Record]:
+    """All of a topic, oldest first within a partition."""
+    log = Log(settings, quiet=True)
+    info = log.topic(settings.topic_prefix + topic)
+    return list(log.read(info, log.whole(info)))
+
+
+def last(found: list[Record]) -> dict[str, Memory]:
+    """What `memories` says in the end: the live memories by key, conditions heeded as the sink heeds them."""
+    state: dict[str, tuple[int, Memory | None]] = {}
+    for record in found:
+        key, condition = (record.key or b"").decode(), record.header("hm-if-seq")
+        if condition is not None and key in state and state[key][0] > int(condition):
+            continue
+        try:
+            event = decode_memory(record)
+        except DecodeError:
+            continue
+        state[key] = (record.offset, event if isinstance(event, Memory) else None)
+    return {key: memory for key, (_, memory) in state.items() if memory is not None}
+
+
+def wanted(platform: FakePlatform, rule: Rule = RULE) -> dict[str, Memory]:
+    """What it must say: what the platform shows."""
+    memories = [to_memory(from_platform(shown(row)), rule) for row in platform.store.all()]
+    return {memory_key(memory.user_id, memory.memory_id): memory for memory in memories}
+
+
+def twice(found: list[Record]) -> list[str]:
+    """The keys of records that say again what the last of their key said, so had no cause."""
+    said: dict[bytes | None, bytes | None] = {}
+    again = []
+    for record in found:
+        if said.get(record.key, b"") == record.value or (record.key not in said and record.value is None):
+            again.append((record.key or b"").decode())
+        said[record.key] = record.value
+    return again
+
+
+@contextmanager
+def published(settings: Settings) -> Iterator[None]:
+    """A publisher runs while the context lasts."""
+    stop, ready, errors = threading.Event(), threading.Event(), list[BaseException]()
+
+    def run() -> None:
+        try:
+            publish(settings, Metrics(), stop, ready)
+        except BaseException as error:
+            errors.append(error)
+            ready.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert ready.wait(30), "the publisher does not begin"
+        yield
+    finally:
+        stop.set()
+        thread.join(30)
+    assert not thread.is_alive()
+    if errors:
+        raise errors[0]
