@@ -6,13 +6,14 @@ A hundred thousand memories cost about 12 MB of disk in the temporary folder, an
 import sqlite3
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal
 
 from hybrid_memory.mem0.mapping import differing, fingerprint
 from hybrid_memory.mem0.there import There
-from hybrid_memory.schemas import Memory, memory_key
+from hybrid_memory.schemas import Memory, memory_key, split_memory_key
 
 _SCHEMA = """
 PRAGMA journal_mode = OFF;
@@ -69,8 +70,8 @@ class Comparison:
         return Difference(kind, memory.user_id, memory.memory_id, what, hinted)
 
     def gone(self, users: Collection[str] | None = None) -> Iterator[Difference]:
-        """What the log has and was not met: of these users of ours, or of all."""
-        for user_id, memory_id in self._there.live():
+        """What the log has, or will have by a hint that waits, and was not met: of these users of ours, or of all."""
+        for user_id, memory_id in chain(self._there.live(), self._hinted()):
             if (users is None or user_id in users) and self._print("met", memory_key(user_id, memory_id)) is None:
                 yield Difference("gone", user_id, memory_id)
 
@@ -78,6 +79,13 @@ class Comparison:
         """Let go of the file."""
         self._db.close()
         self._folder.cleanup()
+
+    def _hinted(self) -> Iterator[tuple[str, str]]:
+        """What hints carry that the log does not have."""
+        for (key,) in self._db.execute("SELECT key FROM hinted"):
+            user_id, memory_id = split_memory_key(key)
+            if all(one.user_id != user_id or one.print is None for one in self._there.held(memory_id)):
+                yield user_id, memory_id
 
     def _put(self, table: Literal["met", "hinted"], key: str, print_: bytes) -> None:
         self._db.execute(f"INSERT OR REPLACE INTO {table} VALUES (?, ?)", (key, print_))

@@ -93,21 +93,21 @@ class Follower:
 
 
 def follow(settings: Settings, stop: threading.Event) -> None:
-    """Follow until `stop` is set. What is away for a while is waited for, once all was there at the beginning.
+    """Follow until `stop` is set. What is away for a while is waited for.
 
     Raises:
-        Refusal: it cannot begin, or cannot go on until somebody mends what the sentence says. Nothing is lost.
+        Refusal: it cannot go on until somebody mends what the sentence says. Nothing is lost.
     """
-    with opened(settings) as parts:
-        follower = Follower(parts, stop)
-        try:
+    try:
+        with opened(settings, stop) as parts:
+            follower = Follower(parts, stop)
             while not stop.is_set():
                 found = follower.look()
                 if found:
                     _LOG.info("hinted at %s events", found, extra={"project": parts.project})
                 stop.wait(settings.mem0.feed_seconds)
-        except Stopped:
-            return
+    except Stopped:
+        return
 
 
 def _event(event: Event) -> FeedEvent:

@@ -68,7 +68,7 @@ class Listing:
         page = self._page({"AND": [filters, _bounds(span)]}, number)
         partitions = self._parts.hints.partitions
         rows = [Listed(one.id, one, ends[hint_partition(one.id, partitions)]) for one in page.memories]
-        return RowPage(_counted(page), rows)
+        return RowPage(_counted(page) if number == 1 else len(rows), rows)
 
     def _count(self, filters: Filters) -> int:
         return _counted(self._page(filters, 1))

@@ -1,6 +1,7 @@
 """What every reader of Mem0's platform begins with: the platform, its project, and the topic of hints."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas.mem0 import MEM0_HINTS
+
+_PATIENCE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +42,24 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
     """
     with PlatformApi(settings.mem0) as api:
         if stop is None:
-            try:
-                project, log, hints = _ask(settings, api)
-            except Unavailable as error:
-                raise Refusal(f"{error}; nothing was changed, try again later") from None
+            project, log, hints = _ask_briefly(settings, api)
         else:
             project, log, hints = until_done(lambda: _patiently(settings, api), stop)
         with Publisher(settings) as publisher:
             yield Opened(settings, api, project, Rule.of(settings.mem0, project), log, hints, publisher)
+
+
+def _ask_briefly(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:
+    """As `_ask`, more than once: a platform that is merely busy answers within seconds."""
+    until = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            return _ask(settings, api)
+        except Unavailable as error:
+            wait = min(error.retry_after, 0.5)
+            if time.monotonic() + wait > until:
+                raise Refusal(f"{error}; nothing was changed, try again later") from None
+            time.sleep(wait)
 
 
 def _ask(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:

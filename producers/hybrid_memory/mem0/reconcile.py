@@ -1,11 +1,12 @@
 """Reconciliation: what Mem0 lists beside what the log holds, and hints at every difference."""
 
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import chain, islice
 
 from pydantic import ValidationError
 
@@ -13,7 +14,7 @@ from hybrid_memory.classifier.halving import classify_each
 from hybrid_memory.classifier.port import Answer, Classifier
 from hybrid_memory.mem0.comparison import Comparison, Difference
 from hybrid_memory.mem0.hints import hint, hint_with, send
-from hybrid_memory.mem0.listing import Listed, Listing
+from hybrid_memory.mem0.listing import Listed
 from hybrid_memory.mem0.mapping import Rule, Unmappable, is_gone, to_memory
 from hybrid_memory.mem0.opening import Opened
 from hybrid_memory.mem0.patience import until_done
@@ -39,6 +40,8 @@ class Tally:
     listed: int = 0
     hinted: int = 0
     classified: int = 0
+    classifying_seconds: float = 0.0
+    """How long the classifier took, and nobody else."""
     kinds: Counter[str] = field(default_factory=Counter)
 
     def count(self, difference: Difference) -> None:
@@ -47,15 +50,13 @@ class Tally:
 
 
 def differences(
-    listing: Listing, comparison: Comparison, rule: Rule, users: Collection[str] | None, tally: Tally
+    pages: Iterable[Sequence[Listed]], comparison: Comparison, rule: Rule, users: Collection[str] | None
 ) -> Iterator[Found]:
-    """All differences of one round, those of listed memories first; `users` are ours. Raises as `Listing.pages`."""
-    for rows in listing.pages():
-        tally.listed += len(rows)
-        for listed in rows:
-            found = _compared(listed, comparison, rule)
-            if found is not None:
-                yield found
+    """All differences of one round, those of listed memories first; `users` are ours."""
+    for listed in chain.from_iterable(pages):
+        found = _compared(listed, comparison, rule)
+        if found is not None:
+            yield found
     for difference in comparison.gone(users):
         yield Found(difference)
 
@@ -77,7 +78,7 @@ class Hinter:
     def __init__(self, parts: Opened, classifier: Classifier | None, tally: Tally, stop: threading.Event) -> None:
         self._parts, self._classifier, self._tally, self._stop = parts, classifier, tally, stop
 
-    def hint_at(self, found: Iterator[Found], advance: Callable[[], None]) -> None:
+    def hint_at(self, found: Iterator[Found]) -> None:
         """Hint at all of these; every hint is durable before the next batch is read.
 
         Raises:
@@ -89,7 +90,6 @@ class Hinter:
             hints = [made for made in self._made(batch) if made is not None]
             until_done(lambda hints=hints: send(self._parts.publisher, hints), self._stop)  # type: ignore[misc]
             self._tally.hinted += len(hints)
-            advance()
 
     def _made(self, batch: Sequence[Found]) -> Iterator[Mem0Hint | None]:
         answers = self._answers([one.memory for one in batch if one.memory is not None])
@@ -110,7 +110,9 @@ class Hinter:
         if self._classifier is None or not memories:
             return {}
         classifier, texts = self._classifier, [memory.text for memory in memories]
+        began = time.monotonic()
         answers = until_done(lambda: classify_each(texts, classifier), self._stop)
+        self._tally.classifying_seconds += time.monotonic() - began
         labels = [answer.classifiers if isinstance(answer, Answer) else () for answer in answers]
         self._tally.classified += sum(map(bool, labels))
         return {memory.key: found for memory, found in zip(memories, labels, strict=True)}

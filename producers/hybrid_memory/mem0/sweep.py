@@ -28,7 +28,7 @@ _Row = TypeVar("_Row", bound=Row)
 
 @dataclass(frozen=True, slots=True)
 class RowPage(Generic[_Row]):
-    """A page, and how many rows the listing has in all."""
+    """A page, and, with the first, how many rows the listing has in all."""
 
     count: int
     rows: Sequence[_Row]

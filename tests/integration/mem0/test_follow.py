@@ -87,7 +87,6 @@ def test_it_stops_when_told_also_while_it_waits(platform: FakePlatform, settings
     [
         ({"api_key": None}, "no Mem0 is named; set HM_MEM0__API_KEY"),
         ({"api_key": "m0-wrong"}, "does not accept the API key"),
-        ({"url": "http://127.0.0.1:9"}, "does not answer"),
     ],
 )
 def test_it_refuses_to_begin_in_one_sentence(settings: Settings, mem0: dict[str, object], says: str) -> None:
@@ -99,7 +98,13 @@ def test_it_refuses_to_begin_in_one_sentence(settings: Settings, mem0: dict[str,
     assert "m0-wrong" not in str(caught.value)
 
 
-def test_without_the_topic_of_hints_it_refuses(settings: Settings) -> None:
+def test_who_must_not_wait_is_refused_where_something_is_away(settings: Settings) -> None:
+    away = settings.mem0.model_copy(update={"url": "http://127.0.0.1:9"})
+    with (
+        pytest.raises(Refusal, match=r"does not answer .*nothing was changed"),
+        opened(settings.model_copy(update={"mem0": away})),
+    ):
+        pass
     bare = settings.model_copy(update={"topic_prefix": f"{settings.topic_prefix}none."})
-    with pytest.raises(Refusal, match=r"there is no topic .*mem0\.hints"):
-        follow(bare, threading.Event())
+    with pytest.raises(Refusal, match=r"there is no topic .*mem0\.hints"), opened(bare):
+        pass

@@ -77,6 +77,14 @@ def test_what_waits_for_the_publisher_is_known() -> None:
         assert comparison.meet(memory(text="coffee")) == Difference("missing", "ada", "m1")
 
 
+def test_what_was_hinted_at_and_is_gone_again_is_gone() -> None:
+    with compared(memory("ada", "m1")) as comparison:
+        for name in ("m1", "m2", "m3"):
+            comparison.wait_for(memory("ada", name))
+        comparison.meet(memory("ada", "m2"))
+        assert sorted(each.memory_id for each in comparison.gone()) == ["m1", "m3"]
+
+
 def test_a_moment_is_the_same_in_every_zone() -> None:
     there = memory().model_copy(update={"created_at": _NOW.astimezone()})
     assert fingerprint(memory(), RULE) == fingerprint(there, RULE)

@@ -1,0 +1,135 @@
+"""What `hm mem0 sync` shows: how far it is, what a round came to, and the differences of a dry run."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from hybrid_memory.mem0.reconcile import Tally
+from hybrid_memory.mem0.sync import Display, Round
+
+_LINE_SECONDS = 5.0
+_FRAME_SECONDS = 0.1
+_WIDTH = 130
+_KINDS = ("missing", "different", "gone", "refused", "waiting")
+
+
+class Lines:
+    """A line on standard error every five seconds."""
+
+    def __init__(self) -> None:
+        self._said, self._total = time.monotonic(), 0
+
+    def begin(self, total: int) -> None:
+        self._total = total
+
+    def show(self, tally: Tally) -> None:
+        if time.monotonic() - self._said >= _LINE_SECONDS:
+            self._said = time.monotonic()
+            print(f"{tally.listed:,} of {self._total:,} compared, {_kinds(tally)}", file=sys.stderr, flush=True)
+
+
+@contextmanager
+def displayed() -> Iterator[Display]:
+    """A bar on a terminal, a line now and then elsewhere."""
+    if not sys.stderr.isatty():
+        yield Lines()
+        return
+    with _bar() as bar:
+        yield bar
+
+
+@contextmanager
+def _bar() -> Iterator[Display]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[kinds]}"), console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading the log", total=None, kinds="")
+        shown = 0.0
+
+        class Bar:
+            def begin(self, total: int) -> None:
+                bar.reset(task, description="comparing with Mem0", total=total, kinds="")
+
+            def show(self, tally: Tally) -> None:
+                nonlocal shown
+                if time.monotonic() - shown >= _FRAME_SECONDS:
+                    shown = time.monotonic()
+                    bar.update(task, completed=tally.listed, kinds=_kinds(tally))
+
+        yield Bar()
+
+
+def print_round(done: Round, dry_run: bool, as_json: bool) -> None:
+    """What a round came to, on standard output."""
+    if as_json:
+        print(json.dumps(_as_json(done, dry_run)), flush=True)
+        return
+    if done.shown:
+        _print_table(done)
+    print(_said(done, dry_run), flush=True)
+
+
+def _said(done: Round, dry_run: bool) -> str:
+    tally = done.tally
+    rate = tally.listed / max(done.seconds, 1e-9)
+    parts = [
+        f"project {done.project}: {tally.listed:,} memories compared in {done.seconds:.1f} s ({rate:,.0f}/s): "
+        f"{_kinds(tally)}"
+    ]
+    if tally.classifying_seconds:
+        parts.append(f"{tally.classified:,} classified, which took the classifier {tally.classifying_seconds:.1f} s")
+    if dry_run:
+        parts.append("nothing was changed")
+    else:
+        parts.append(f"{tally.hinted:,} hints written")
+    if done.waiting:
+        parts.append(f"{done.waiting:,} hints wait for: hm mem0 publish")
+    return "; ".join(parts)
+
+
+def _kinds(tally: Tally) -> str:
+    kinds = [kind for kind in _KINDS if tally.kinds[kind] or kind in _KINDS[:3]]
+    return ", ".join(f"{tally.kinds[kind]:,} {kind}" for kind in kinds)
+
+
+def _as_json(done: Round, dry_run: bool) -> dict[str, Any]:
+    tally = done.tally
+    about = {
+        "project": done.project,
+        "listed": tally.listed,
+        **{kind: tally.kinds[kind] for kind in _KINDS},
+        "hinted": tally.hinted,
+        "unfollowed_hints": done.waiting,
+        "classified": tally.classified,
+        "classifying_seconds": round(tally.classifying_seconds, 3),
+        "seconds": round(done.seconds, 3),
+    }
+    if dry_run:
+        about["differences"] = [
+            {"kind": one.kind, "user_id": one.user_id, "memory_id": one.memory_id, "what": one.what}
+            for one in done.shown
+        ]
+    return about
+
+
+def _print_table(done: Round) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title="What differs between Mem0 and the log")
+    for name in ("", "user", "memory", "what"):
+        table.add_column(name, overflow="fold")
+    for one in done.shown:
+        table.add_row(one.kind, one.user_id, one.memory_id, one.what)
+    console = Console()
+    if not console.is_terminal:
+        console.width = _WIDTH
+    console.print(table)
+    more = sum(done.tally.kinds[kind] for kind in _KINDS[:4]) - len(done.shown)
+    if more > 0:
+        console.print(f"and {more:,} more; --limit shows more of them", highlight=False)

@@ -1,0 +1,179 @@
+"""Reconciliation of a (fake) platform with the log: what differs is hinted at, and published."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from hybrid_memory.mem0.publish import publish_once
+from hybrid_memory.mem0.reconcile import Tally
+from hybrid_memory.mem0.sync import Round, Sync, SyncRequest, opened_sync
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas import Memory
+from tests.integration.mem0.logs import hints, memories, records
+from tests.integration.mem0.platform import FakePlatform
+
+
+class Watcher:
+    """A display that nobody sees."""
+
+    def __init__(self) -> None:
+        self.total, self.compared = 0, list[int]()
+
+    def begin(self, total: int) -> None:
+        self.total = total
+
+    def show(self, tally: Tally) -> None:
+        self.compared.append(tally.listed)
+
+
+Begin = Callable[..., Sync]
+
+
+@pytest.fixture
+def begin(settings: Settings) -> Iterator[Begin]:
+    """Begins a sync, as a new process would."""
+    with ExitStack() as stack:
+
+        def begun(used: Settings = settings, display: Watcher | None = None, **request: object) -> Sync:
+            wanted = SyncRequest(**request)  # type: ignore[arg-type]
+            return stack.enter_context(opened_sync(used, wanted, display or Watcher(), threading.Event()))
+
+        yield begun
+
+
+def kinds(done: Round) -> dict[str, int]:
+    return {kind: count for kind, count in done.tally.kinds.items() if count}
+
+
+def published(settings: Settings) -> dict[str, Memory]:
+    """What the log says when all hints are followed."""
+    publish_once(settings, threading.Event())
+    return memories(settings)
+
+
+def test_all_kinds_of_owners_are_imported_without_a_second_read(
+    platform: FakePlatform, settings: Settings, begin: Begin
+) -> None:
+    owners = [{"user_id": "maya"}, {"agent_id": "desk"}, {"app_id": "shop"}, {"run_id": "r1"}]
+    for number in range(240):
+        platform.store.add(f"note {number}", owners[number % 4])
+    platform.store.add("of two", {"user_id": "maya", "agent_id": "desk"})
+    display = Watcher()
+    done = begin(display=display).round()
+    assert kinds(done) == {"missing": 241}
+    assert done.tally.hinted == done.waiting == 241
+    assert display.total == 242
+    assert display.compared[-1] == 242
+    found = published(settings)
+    assert sorted(memory.text for memory in found.values()) == sorted(row["memory"] for row in platform.store.all())
+    assert {memory.user_id for memory in found.values()} == {"maya", "agent:desk", "app:shop", "run:r1"}
+    assert platform.called("/v1/memories/{memory_id}/") == 0
+    assert kinds(begin().round()) == {}
+
+
+def test_what_is_missing_different_and_gone_is_mended(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
+    same, changed, deleted = (platform.store.add(text, {"user_id": "maya"})["id"] for text in ("a", "b", "c"))
+    sync = begin()
+    sync.round()
+    published(settings)
+    platform.store.change(changed, memory="other", metadata={"n": 1})
+    platform.store.delete(deleted)
+    platform.store.add("new", {"user_id": "bo"})
+    dry = begin(dry_run=True).round()
+    assert {(one.kind, one.memory_id, one.what) for one in dry.shown if one.kind != "missing"} == {
+        ("different", changed, "text, metadata"),
+        ("gone", deleted, ""),
+    }
+    assert dry.waiting == dry.tally.hinted == 0
+    assert kinds(dry) == {"missing": 1, "different": 1, "gone": 1}
+    assert kinds(sync.round()) == {"missing": 1, "different": 1, "gone": 1}
+    assert {memory.text for memory in published(settings).values()} == {"a", "other", "new"}
+    assert kinds(sync.round()) == {}
+    assert same
+
+
+def test_only_given_users_are_reconciled(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
+    gone = [platform.store.add(text, {"user_id": text})["id"] for text in ("ada", "bo")]
+    begin().round()
+    published(settings)
+    for memory_id in gone:
+        platform.store.delete(memory_id)
+    for user in ("ada", "bo", "cy"):
+        platform.store.add(f"new of {user}", {"user_id": user})
+    done = begin(users=("ada", "cy")).round()
+    assert kinds(done) == {"missing": 2, "gone": 1}
+    assert {memory.text for memory in published(settings).values()} == {"bo", "new of ada", "new of cy"}
+
+
+def test_what_waits_for_the_publisher_is_not_hinted_at_again(platform: FakePlatform, begin: Begin) -> None:
+    first = platform.store.add("a", {"user_id": "maya"})["id"]
+    assert begin().round().tally.hinted == 1
+    platform.store.add("b", {"user_id": "maya"})
+    done = begin().round()
+    assert kinds(done) == {"waiting": 1, "missing": 1}
+    assert done.tally.hinted == 1
+    platform.store.change(first, memory="c")
+    assert kinds(begin().round()) == {"waiting": 1, "missing": 1}
+
+
+def test_another_projects_memories_are_not_gone(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
+    platform.store.add("a", {"user_id": "maya"})
+    begin().round()
+    published(settings)
+    with FakePlatform(project="proj_2").running() as other:
+        elsewhere = settings.mem0.model_copy(update={"url": other.url})
+        assert kinds(begin(settings.model_copy(update={"mem0": elsewhere})).round()) == {}
+
+
+def test_what_cannot_be_a_memory_here_is_told(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
+    platform.store.add("x" * 20_000, {"user_id": "maya"})
+    [one] = begin(dry_run=True).round().shown
+    assert (one.kind, "at most 16384" in one.what) == ("refused", True)
+    begin().round()
+    assert published(settings) == {}
+    assert len(list(records(settings, "dlq.mem0.hints"))) == 1
+
+
+@pytest.mark.parametrize("old", [True, False])
+def test_pages_that_shift_and_a_platform_that_fails_lose_nothing(
+    platform: FakePlatform, settings: Settings, begin: Begin, old: bool
+) -> None:
+    rows = [platform.store.add(f"note {number}", {"user_id": "maya"})["id"] for number in range(300)]
+    if old:
+        for row in platform.store._rows.values():
+            row["updated_at"] = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    small = settings.model_copy(update={"mem0": settings.mem0.model_copy(update={"page_size": 20})})
+    platform.faults.failing, platform.faults.limited, platform.faults.retry_after = 0.1, 0.1, 0.01
+
+    class Meddler(Watcher):
+        def show(self, tally: Tally) -> None:
+            """Something happens after every page."""
+            super().show(tally)
+            number = len(self.compared)
+            platform.store.delete(rows[number])
+            platform.store.change(rows[-number], memory=f"changed {number}")
+
+    sync = begin(small, display=Meddler())
+    sync.round()
+    platform.faults.failing = platform.faults.limited = 0
+    assert {hint.mem0_id for hint in hints(settings)} >= {row["id"] for row in platform.store.all()}
+    begin().round()
+    expected = sorted(row["memory"] for row in platform.store.all())
+    assert sorted(memory.text for memory in published(settings).values()) == expected
+
+
+@pytest.mark.parametrize(
+    ("mem0", "says"),
+    [
+        ({"api_key": None}, "no Mem0 is named"),
+        ({"url": "http://127.0.0.1:9"}, "does not answer"),
+    ],
+)
+def test_it_refuses_to_begin(settings: Settings, begin: Begin, mem0: dict[str, object], says: str) -> None:
+    wrong = settings.model_copy(update={"mem0": settings.mem0.model_copy(update=mem0)})
+    with pytest.raises(Refusal, match=says):
+        begin(wrong)
