@@ -5,7 +5,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Protocol
 
 from hybrid_memory.classifier.port import Classifier
@@ -32,7 +31,6 @@ class SyncRequest:
     users: tuple[str, ...] | None = None
     classify: bool = False
     dry_run: bool = False
-    watch: timedelta | None = None
 
 
 class Display(Protocol):
@@ -64,14 +62,13 @@ class Sync:
         view: View,
         request: SyncRequest,
         classifier: Classifier | None,
-        display: Display,
         stop: threading.Event,
     ) -> None:
         self._parts, self._view, self._request = parts, view, request
-        self._classifier, self._display, self._stop = classifier, display, stop
+        self._classifier, self._stop = classifier, stop
 
-    def round(self, most_shown: int = 50) -> Round:
-        """Compare everything once.
+    def round(self, display: Display, most_shown: int = 50) -> Round:
+        """Compare everything once. A dry run gives the first differences.
 
         Raises:
             Stopped: we were told to stop; the next round finds the rest.
@@ -82,35 +79,16 @@ class Sync:
         with closing(Comparison(self._view.there)) as comparison:
             until_done(lambda: self._wait_for_hints(comparison), self._stop)
             listing = Listing(self._parts, self._request.users, self._stop)
-            self._display.begin(listing.count())
-            pages = self._shown(listing.pages(), tally)
-            found = self._owed(differences(pages, comparison, self._parts.rule, self._users()), tally)
-            shown = list(self._first(found, most_shown)) if self._request.dry_run else self._hint(found, tally)
+            display.begin(listing.count())
+            pages = _shown(listing.pages(), tally, display)
+            found = _owed(differences(pages, comparison, self._parts.rule, self._users()), tally)
+            shown = list(_first(found, most_shown)) if self._request.dry_run else self._hint(found, tally)
         waiting = until_done(self._waiting, self._stop)
         return Round(self._parts.project, tally, time.monotonic() - began, waiting, shown)
-
-    def _shown(self, pages: Iterator[Sequence[Listed]], tally: Tally) -> Iterator[Sequence[Listed]]:
-        for rows in pages:
-            yield rows
-            tally.listed += len(rows)
-            self._display.show(tally)
-
-    def _owed(self, found: Iterator[Found], tally: Tally) -> Iterator[Found]:
-        """All of these, but for what waits for the publisher already."""
-        for one in found:
-            tally.count(one.difference)
-            if not one.difference.hinted:
-                yield one
 
     def _hint(self, found: Iterator[Found], tally: Tally) -> Sequence[Difference]:
         Hinter(self._parts, self._classifier, tally, self._stop).hint_at(found)
         return ()
-
-    def _first(self, found: Iterator[Found], most: int) -> Iterator[Difference]:
-        """The first of these; all are counted."""
-        for number, one in enumerate(found):
-            if number < most:
-                yield one.difference
 
     def _users(self) -> set[str] | None:
         """The users of ours that are to be looked at."""
@@ -139,7 +117,7 @@ class Sync:
 
 
 @contextmanager
-def opened_sync(settings: Settings, request: SyncRequest, display: Display, stop: threading.Event) -> Iterator[Sync]:
+def opened_sync(settings: Settings, request: SyncRequest, stop: threading.Event) -> Iterator[Sync]:
     """Everything that reconciliation needs, closed in the end.
 
     Raises:
@@ -153,7 +131,29 @@ def opened_sync(settings: Settings, request: SyncRequest, display: Display, stop
         memories = parts.log.topic(settings.topic_prefix + MEMORIES)
         view = View(settings, parts.log.cluster, memories, There(parts.rule))
         stack.callback(view.close)
-        yield Sync(parts, view, request, classifier, display, stop)
+        yield Sync(parts, view, request, classifier, stop)
+
+
+def _shown(pages: Iterator[Sequence[Listed]], tally: Tally, display: Display) -> Iterator[Sequence[Listed]]:
+    for rows in pages:
+        yield rows
+        tally.listed += len(rows)
+        display.show(tally)
+
+
+def _owed(found: Iterator[Found], tally: Tally) -> Iterator[Found]:
+    """All of these, but for what waits for the publisher already."""
+    for one in found:
+        tally.count(one.difference)
+        if not one.difference.hinted:
+            yield one
+
+
+def _first(found: Iterator[Found], most: int) -> Iterator[Difference]:
+    """The first of these; all are counted."""
+    for number, one in enumerate(found):
+        if number < most:
+            yield one.difference
 
 
 def _classifier(settings: Settings) -> Classifier:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from hybrid_memory.mem0.reconcile import Tally
+from hybrid_memory.mem0.settle import Done
 from hybrid_memory.mem0.sync import Display, Round
 
 _LINE_SECONDS = 5.0
@@ -72,6 +73,16 @@ def print_round(done: Round, dry_run: bool, as_json: bool) -> None:
     if done.shown:
         _print_table(done)
     print(_said(done, dry_run), flush=True)
+
+
+def print_published(done: Done, as_json: bool) -> None:
+    """What became of the hints, on standard output."""
+    if as_json:
+        about = {"published": done.published, "deleted": done.deleted, "dead": done.dead}
+        print(json.dumps(about), flush=True)
+        return
+    dead = f", {done.dead:,} cannot be memories here (hm dlq show dlq.mem0.hints)" if done.dead else ""
+    print(f"{done.published:,} published, {done.deleted:,} deleted{dead}", flush=True)
 
 
 def _said(done: Round, dry_run: bool) -> str:

@@ -38,9 +38,9 @@ def begin(settings: Settings) -> Iterator[Begin]:
     """Begins a sync, as a new process would."""
     with ExitStack() as stack:
 
-        def begun(used: Settings = settings, display: Watcher | None = None, **request: object) -> Sync:
+        def begun(used: Settings = settings, **request: object) -> Sync:
             wanted = SyncRequest(**request)  # type: ignore[arg-type]
-            return stack.enter_context(opened_sync(used, wanted, display or Watcher(), threading.Event()))
+            return stack.enter_context(opened_sync(used, wanted, threading.Event()))
 
         yield begun
 
@@ -63,7 +63,7 @@ def test_all_kinds_of_owners_are_imported_without_a_second_read(
         platform.store.add(f"note {number}", owners[number % 4])
     platform.store.add("of two", {"user_id": "maya", "agent_id": "desk"})
     display = Watcher()
-    done = begin(display=display).round()
+    done = begin().round(display)
     assert kinds(done) == {"missing": 241}
     assert done.tally.hinted == done.waiting == 241
     assert display.total == 242
@@ -72,68 +72,68 @@ def test_all_kinds_of_owners_are_imported_without_a_second_read(
     assert sorted(memory.text for memory in found.values()) == sorted(row["memory"] for row in platform.store.all())
     assert {memory.user_id for memory in found.values()} == {"maya", "agent:desk", "app:shop", "run:r1"}
     assert platform.called("/v1/memories/{memory_id}/") == 0
-    assert kinds(begin().round()) == {}
+    assert kinds(begin().round(Watcher())) == {}
 
 
 def test_what_is_missing_different_and_gone_is_mended(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
     same, changed, deleted = (platform.store.add(text, {"user_id": "maya"})["id"] for text in ("a", "b", "c"))
     sync = begin()
-    sync.round()
+    sync.round(Watcher())
     published(settings)
     platform.store.change(changed, memory="other", metadata={"n": 1})
     platform.store.delete(deleted)
     platform.store.add("new", {"user_id": "bo"})
-    dry = begin(dry_run=True).round()
+    dry = begin(dry_run=True).round(Watcher())
     assert {(one.kind, one.memory_id, one.what) for one in dry.shown if one.kind != "missing"} == {
         ("different", changed, "text, metadata"),
         ("gone", deleted, ""),
     }
     assert dry.waiting == dry.tally.hinted == 0
     assert kinds(dry) == {"missing": 1, "different": 1, "gone": 1}
-    assert kinds(sync.round()) == {"missing": 1, "different": 1, "gone": 1}
+    assert kinds(sync.round(Watcher())) == {"missing": 1, "different": 1, "gone": 1}
     assert {memory.text for memory in published(settings).values()} == {"a", "other", "new"}
-    assert kinds(sync.round()) == {}
+    assert kinds(sync.round(Watcher())) == {}
     assert same
 
 
 def test_only_given_users_are_reconciled(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
     gone = [platform.store.add(text, {"user_id": text})["id"] for text in ("ada", "bo")]
-    begin().round()
+    begin().round(Watcher())
     published(settings)
     for memory_id in gone:
         platform.store.delete(memory_id)
     for user in ("ada", "bo", "cy"):
         platform.store.add(f"new of {user}", {"user_id": user})
-    done = begin(users=("ada", "cy")).round()
+    done = begin(users=("ada", "cy")).round(Watcher())
     assert kinds(done) == {"missing": 2, "gone": 1}
     assert {memory.text for memory in published(settings).values()} == {"bo", "new of ada", "new of cy"}
 
 
 def test_what_waits_for_the_publisher_is_not_hinted_at_again(platform: FakePlatform, begin: Begin) -> None:
     first = platform.store.add("a", {"user_id": "maya"})["id"]
-    assert begin().round().tally.hinted == 1
+    assert begin().round(Watcher()).tally.hinted == 1
     platform.store.add("b", {"user_id": "maya"})
-    done = begin().round()
+    done = begin().round(Watcher())
     assert kinds(done) == {"waiting": 1, "missing": 1}
     assert done.tally.hinted == 1
     platform.store.change(first, memory="c")
-    assert kinds(begin().round()) == {"waiting": 1, "missing": 1}
+    assert kinds(begin().round(Watcher())) == {"waiting": 1, "missing": 1}
 
 
 def test_another_projects_memories_are_not_gone(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
     platform.store.add("a", {"user_id": "maya"})
-    begin().round()
+    begin().round(Watcher())
     published(settings)
     with FakePlatform(project="proj_2").running() as other:
         elsewhere = settings.mem0.model_copy(update={"url": other.url})
-        assert kinds(begin(settings.model_copy(update={"mem0": elsewhere})).round()) == {}
+        assert kinds(begin(settings.model_copy(update={"mem0": elsewhere})).round(Watcher())) == {}
 
 
 def test_what_cannot_be_a_memory_here_is_told(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
     platform.store.add("x" * 20_000, {"user_id": "maya"})
-    [one] = begin(dry_run=True).round().shown
+    [one] = begin(dry_run=True).round(Watcher()).shown
     assert (one.kind, "at most 16384" in one.what) == ("refused", True)
-    begin().round()
+    begin().round(Watcher())
     assert published(settings) == {}
     assert len(list(records(settings, "dlq.mem0.hints"))) == 1
 
@@ -157,11 +157,10 @@ def test_pages_that_shift_and_a_platform_that_fails_lose_nothing(
             platform.store.delete(rows[number])
             platform.store.change(rows[-number], memory=f"changed {number}")
 
-    sync = begin(small, display=Meddler())
-    sync.round()
+    begin(small).round(Meddler())
     platform.faults.failing = platform.faults.limited = 0
     assert {hint.mem0_id for hint in hints(settings)} >= {row["id"] for row in platform.store.all()}
-    begin().round()
+    begin().round(Watcher())
     expected = sorted(row["memory"] for row in platform.store.all())
     assert sorted(memory.text for memory in published(settings).values()) == expected
 
