@@ -288,6 +288,9 @@ class Mem0Settings(_Section):
     """What becomes of a memory that a newer one contradicts: Mem0 itself keeps showing it."""
     write_back: bool = False
     """Whether classifiers are written to Mem0's metadata."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65535)] = 8770
+    """Probes and metrics of `hm mem0 publish`."""
     webhook: WebhookSettings = WebhookSettings()
     oss: Mem0OssSettings = Mem0OssSettings()
 
