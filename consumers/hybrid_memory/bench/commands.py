@@ -1,4 +1,4 @@
-"""`hm bench` and `hm bench classify`."""
+"""`hm bench`, `hm bench classify` and `hm bench tap`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -72,3 +72,18 @@ def classify(
     from hybrid_memory.bench.run import run_model
 
     run_model(out, texts, reference_texts, seed, as_json)
+
+
+@bench.command()
+def tap(
+    samples: Annotated[int, typer.Option(min=10, max=10_000, help="How often Mem0 adds, with and without.")] = 500,
+    out: Annotated[Path | None, typer.Option(help="Write the result as JSON to this file too.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
+) -> None:
+    """Measure what the tap costs Mem0's `add`, with Kafka up and down; needs mem0ai.
+
+    Example: hm bench tap
+    """
+    from hybrid_memory.bench.run import run_tap
+
+    run_tap(out, samples, as_json)

@@ -76,6 +76,18 @@ def run_model(out: Path | None, texts: int, reference_texts: int, seed: int, to_
     _give(figures, {"machine": machine(), **about(settings), "seed": seed, "seconds": seconds}, out, to_stdout, "texts")
 
 
+def run_tap(out: Path | None, samples: int, to_stdout: bool) -> None:
+    """Measure Mem0 with a tap and without, print the table or JSON, and write JSON to `out`. Raises as `run`."""
+    from hybrid_memory.bench.tap import tapped
+
+    if out is not None:
+        _write(out, {})
+    began = time.monotonic()
+    figures = tapped(load_settings(), samples, Shown())
+    seconds = round(time.monotonic() - began, 1)
+    _give(figures, {"machine": machine(), "samples": samples, "seconds": seconds}, out, to_stdout)
+
+
 def _measure(texts: Sequence[str], sizes: Sequence[int], only: Sequence[str], samples: int, seed: int) -> list[Figure]:
     shown = Shown()
     settings = load_settings()

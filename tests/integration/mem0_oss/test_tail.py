@@ -135,16 +135,16 @@ def with_poll(settings: Settings, seconds: float) -> Any:
 def test_two_tails_of_one_mem0_agree(memory: Any, history: Path, settings: Settings) -> None:
     stop = threading.Event()
     tails = [threading.Thread(target=follow_history, args=(settings, history, stop)) for _ in range(2)]
-    for one in tails:
-        one.start()
+    for thread in tails:
+        thread.start()
     ids = [add(memory, f"number {number}") for number in range(20)]
     for number, one in enumerate(ids):
         memory.update(one, text=f"number {number}, corrected")
         if number % 3 == 0:
             memory.delete(one)
     stop.set()
-    for one in tails:
-        one.join(60)
+    for thread in tails:
+        thread.join(60)
     tail(settings, history)
     assert alive(settings) == held(memory, settings)
 
