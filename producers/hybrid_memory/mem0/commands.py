@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from hybrid_memory.mem0.oss.commands import tail
 from hybrid_memory.mem0.reader_commands import follow, sync
 from hybrid_memory.mem0.webhook_commands import app as webhook
 
@@ -13,6 +14,7 @@ app = typer.Typer(
 app.add_typer(webhook)
 app.command()(follow)
 app.command()(sync)
+app.command()(tail)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Servers = Annotated[str | None, typer.Option("--bootstrap-servers", help="Kafka, as host:port.", metavar="HOST:PORT")]

@@ -95,7 +95,8 @@ def test_it_leaves_alone_what_others_have_in_the_log(
     add(memory, "mine")
     other = client.add("maya", "not Mem0's").memory_id
     foreign = Memory.new(user_id="maya", text="of another Mem0", source="mem0", metadata={"mem0": {"origin": "oss:x"}})
-    client.publish([foreign])
+    nobodys = Memory.new(user_id="maya", text="from some Mem0", source="mem0")
+    client.publish([foreign, nobodys])
     tail(settings, history)
     memory.reset()
     assert tail(settings, history) == {"published": 0, "deleted": 1}
@@ -104,6 +105,7 @@ def test_it_leaves_alone_what_others_have_in_the_log(
     last = {(record.key or b"").decode(): record.value for record in log.read(topic, log.whole(topic))}
     assert last[f"maya/{other}"] is not None
     assert last[foreign.key] is not None
+    assert last[nobodys.key] is not None
 
 
 def test_while_it_follows_mem0_is_never_held_up(memory: Any, history: Path, settings: Settings) -> None:
@@ -168,7 +170,6 @@ def test_killed_in_the_middle_it_goes_on(memory: Any, history: Path, settings: S
 
 
 def start(settings: Settings, history: Path, *options: str) -> "subprocess.Popen[str]":
-    code = "import typer; from hybrid_memory.mem0.oss.commands import tail; typer.run(tail)"
     env = {
         **{name: value for name, value in os.environ.items() if not name.startswith("HM_")},
         "HM_KAFKA__BOOTSTRAP_SERVERS": settings.bootstrap_servers,
@@ -177,7 +178,7 @@ def start(settings: Settings, history: Path, *options: str) -> "subprocess.Popen
         "HM_MEM0__OSS__QDRANT_URL": settings.mem0.oss.qdrant_url,
         "HM_LOG__FORMAT": "text",
     }
-    command = [sys.executable, "-c", code, str(history), *options]
+    command = [sys.executable, "-m", "hybrid_memory.cli", "mem0", "tail", str(history), *options]
     return subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -13,11 +13,16 @@ def tail(
     qdrant_url: Annotated[str | None, typer.Option(help="Where that Qdrant is.", metavar="URL")] = None,
     once: Annotated[bool, typer.Option("--once", help="End when all is published that there is now.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+    bootstrap_servers: Annotated[str | None, typer.Option(help="Kafka, as host:port.", metavar="HOST:PORT")] = None,
 ) -> None:
     """Follow an open-source Mem0 that is left as it is: its history file, joined with its collection in Qdrant.
 
-    The first time, all that it has is published. Where it left off is kept in Kafka. One for each Mem0 is enough.
+    The first time, all that it has is published. Where it left off is kept in Kafka, so any machine may go on.
+
+    Example: hm mem0 tail ~/.mem0/history.db --qdrant-url http://qdrant:6333
     """
     from hybrid_memory.mem0.oss.tail_command import run
+    from hybrid_memory.runtime.settings import load_settings
 
-    run(history_db, name, collection, qdrant_url, once, as_json)
+    oss = {"name": name, "collection": collection, "qdrant_url": qdrant_url}
+    run(load_settings(kafka={"bootstrap_servers": bootstrap_servers}, mem0={"oss": oss}), history_db, once, as_json)

@@ -6,12 +6,12 @@ import threading
 from pathlib import Path
 from typing import Any
 
+from hybrid_memory.mem0.ending import stopped_when_told
 from hybrid_memory.mem0.oss.history import History
 from hybrid_memory.mem0.oss.tail import Tail, opened
 from hybrid_memory.mem0.patience import Stopped
-from hybrid_memory.replay.run import stopped_when_told
 from hybrid_memory.runtime.logs import configure_logs
-from hybrid_memory.runtime.settings import Settings, load_settings
+from hybrid_memory.runtime.settings import Settings
 
 _LOG = logging.getLogger(__name__)
 
@@ -46,12 +46,8 @@ def _say(tail: Tail, before: tuple[int, int]) -> None:
         _LOG.info("%s published, %s deleted", published, deleted)
 
 
-def run(
-    history_db: Path, name: str | None, collection: str | None, qdrant_url: str | None, once: bool, as_json: bool
-) -> None:
+def run(settings: Settings, history_db: Path, once: bool, as_json: bool) -> None:
     """`hm mem0 tail`. Raises as `follow_history`."""
-    oss = {"name": name, "collection": collection, "qdrant_url": qdrant_url}
-    settings = load_settings(mem0={"oss": oss})
     configure_logs(settings.log)
     with stopped_when_told() as stop:
         done = follow_history(settings, history_db, stop, once)
