@@ -68,6 +68,13 @@ def test_a_sink_of_its_own_where_the_index_is_on_a_server(tmp_path: Path) -> Non
     assert plan.children[1].env["HM_EXPECT_STREAM"] == plan.children[2].env["HM_EXPECT_STREAM"] == "true"
 
 
+def test_mem0_is_followed_where_one_is_named(tmp_path: Path) -> None:
+    plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}, mem0={"api_key": "m0-secret"}), _RULES)
+    assert [child.name for child in plan.children] == ["broker", "serve", "mem0", "mem0-feed"]
+    assert [child.essential for child in plan.children[2:]] == [False, False]
+    assert "m0-secret" not in repr(plan)
+
+
 def test_a_taken_port_of_the_stream_is_no_reason_to_go_without_it(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]

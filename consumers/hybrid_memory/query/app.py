@@ -11,6 +11,7 @@ from hybrid_memory.index.labelling import open_rules
 from hybrid_memory.ingest.ports import Describe, Look, Shown
 from hybrid_memory.ingest.router import make_router as make_write_router
 from hybrid_memory.ingest.writer import KafkaWriter
+from hybrid_memory.mem0.webhook import HideToken, make_webhook_router
 from hybrid_memory.query.bodies import SOURCE_WORDS
 from hybrid_memory.query.dead_letter_desk import DeadLetterDesk
 from hybrid_memory.query.dead_letter_router import make_dead_letter_router
@@ -71,6 +72,8 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
     app.include_router(make_replay_router(settings, guard))
     app.include_router(make_index_router(engine.searcher, guard))
     app.include_router(make_dead_letter_router(DeadLetterDesk(settings), guard))
+    if settings.mem0.webhook.in_serve:
+        app.include_router(make_webhook_router(writer.append, settings.mem0.webhook))
     app.include_router(make_probes(engine.not_ready, metrics, guard))
     app.add_middleware(BodyLimit, max_bytes=settings.http.max_body_bytes)
     app.add_middleware(EncodedSlashes)
@@ -84,6 +87,7 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
             allow_headers=["*"],
             expose_headers=["ETag", "Retry-After"],
         )
+    app.add_middleware(HideToken)  # the outermost
     return app
 
 

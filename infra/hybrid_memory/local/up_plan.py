@@ -12,12 +12,13 @@ from hybrid_memory.local.decision import Decision
 from hybrid_memory.local.ports import LOOPBACK, free_port, port_is_free
 from hybrid_memory.runtime.access.identify import make_identifier
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.runtime.settings import Settings, SinkSettings, StreamSettings
+from hybrid_memory.runtime.settings import Mem0Settings, Settings, SinkSettings, StreamSettings
 
 BROKER = "broker"
 SERVE = "serve"
 SINK = "sink"
 CLASSIFY = "classify"
+MEM0_PUBLISH, MEM0_FOLLOW = "mem0", "mem0-feed"
 _BOOTSTRAP = "HM_KAFKA__BOOTSTRAP_SERVERS"
 _EXPECT_STREAM = "HM_EXPECT_STREAM"
 _ANY_ADDRESS = {"0.0.0.0", "::", ""}
@@ -62,7 +63,8 @@ def make_plan(settings: Settings, classifier: Decision) -> Plan:
     expecting = {**env, _EXPECT_STREAM: str(classifier.by_a_model).lower()}
     sink = (Child(SINK, hm("sink", "--port", str(_port(settings.sink))), expecting),) if settings.qdrant.url else ()
     serve = Child(SERVE, hm("serve"), expecting)
-    children = (*broker, *sink, serve, *((_stream(settings, env),) if classifier.by_a_model else ()))
+    stream = (_stream(settings, env),) if classifier.by_a_model else ()
+    children = (*broker, *sink, serve, *stream, *_mem0(settings, env))
     host = LOOPBACK if settings.http.host in _ANY_ADDRESS else settings.http.host
     return Plan(data_dir, servers, broker_port, f"http://{host}:{http_port}", children, classifier, guarded)
 
@@ -73,7 +75,18 @@ def _stream(settings: Settings, env: Mapping[str, str]) -> Child:
     return Child(CLASSIFY, hm("classify", "stream", "--port", str(port)), env, essential=False)
 
 
-def _port(probes: SinkSettings | StreamSettings) -> int:
+def _mem0(settings: Settings, env: Mapping[str, str]) -> tuple[Child, ...]:
+    """What takes over Mem0's changes, where one is named. The rest needs nothing of it."""
+    if settings.mem0.api_key is None:
+        return ()
+    publish = hm("mem0", "publish", "--port", str(_port(settings.mem0)))
+    return (
+        Child(MEM0_PUBLISH, publish, env, essential=False),
+        Child(MEM0_FOLLOW, hm("mem0", "follow"), env, essential=False),
+    )
+
+
+def _port(probes: SinkSettings | StreamSettings | Mem0Settings) -> int:
     """Where its probes are to listen, or any that is free where somebody has that."""
     return probes.port if not probes.port or port_is_free(probes.port, probes.host) else free_port()
 

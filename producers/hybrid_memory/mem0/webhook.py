@@ -4,7 +4,7 @@ import hmac
 import ipaddress
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -15,8 +15,12 @@ from hybrid_memory.mem0.hints import records
 from hybrid_memory.mem0.webhook_body import NoHint, hints_of
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.http import Problem, problem_responses
-from hybrid_memory.runtime.publisher import Publisher
+from hybrid_memory.runtime.publisher import Outcome
 from hybrid_memory.runtime.settings import WebhookSettings
+from hybrid_memory.schemas import NewRecord
+
+Append = Callable[[Sequence[NewRecord]], Awaitable[Sequence[Outcome]]]
+"""Appends records, and says of each where it landed or why it did not."""
 
 PATH = "/mem0/webhook"
 """The URL is this, a slash, and the token."""
@@ -57,7 +61,7 @@ class HideToken:
         await self._app(scope, receive, send)
 
 
-def make_webhook_router(publisher: Publisher, settings: WebhookSettings) -> APIRouter:
+def make_webhook_router(append: Append, settings: WebhookSettings) -> APIRouter:
     """`POST /mem0/webhook/{token}`, for an app behind `HideToken`.
 
     Raises:
@@ -77,7 +81,7 @@ def make_webhook_router(publisher: Publisher, settings: WebhookSettings) -> APIR
         except (ValueError, RecursionError):
             raise Problem(400, "the body is not JSON") from None
         # Never left to the app's own handlers, which tell the log where the call went.
-        for outcome in await publisher.append(records(hints)):
+        for outcome in await append(records(hints)):
             if isinstance(outcome, Unavailable | Refusal):
                 _LOG.warning("a webhook's hint was not taken: %s", outcome)
                 wait = outcome.retry_after if isinstance(outcome, Unavailable) else 60

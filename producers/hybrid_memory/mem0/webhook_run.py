@@ -57,7 +57,7 @@ def make_app(settings: Settings, publisher: Publisher, metrics: Metrics) -> Fast
 
     app = FastAPI(title="Mem0 webhooks", lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
     install_problems(app)
-    app.include_router(make_webhook_router(publisher, settings.mem0.webhook))
+    app.include_router(make_webhook_router(publisher.append, settings.mem0.webhook))
     app.include_router(make_probes(lambda: _not_ready(publisher), metrics))
     app.add_middleware(TimeLimit, seconds=_REQUEST_SECONDS)
     app.add_middleware(SecurityHeaders)
