@@ -117,7 +117,7 @@ class Filler:
         """
         self._reader.allow(bounds)
         flushed = time.monotonic()
-        while not self._reader.finished:
+        while not (self._reader.finished and self._session.settled):
             if not _insist(stop, lambda: self._session.step(_POLL_SECONDS)):
                 return False
             if time.monotonic() - flushed >= _FLUSH_SECONDS:

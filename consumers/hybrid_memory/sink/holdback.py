@@ -1,4 +1,5 @@
-"""Hold-back: a classified record waits until `memories` has been applied up to its origin. Pure."""
+"""Hold-back: a classified record waits until `memories` has been applied up to its origin, and until it has no memory
+before it that is new. Pure."""
 
 from collections import deque
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ class Held:
 
 @dataclass(slots=True)
 class HoldBack:
-    """The held facts of each partition, in order. A partition that holds any takes no new records: pause it."""
+    """The held facts of each partition, in order. What is held stays in memory: pause a partition that holds many."""
 
     _queues: dict[int, deque[Held]] = field(default_factory=dict)
 
@@ -26,16 +27,33 @@ class HoldBack:
         """Take a fact in, behind those of its partition that wait already."""
         self._queues.setdefault(held.record.partition, deque()).append(held)
 
-    def release(self, memories: Mapping[int, int]) -> Iterator[Held]:
-        """Let go of those, in order, whose origin is before the position of `memories` in their partition."""
-        for partition, queue in self._queues.items():
-            while queue and queue[0].fact.event.seq < memories.get(partition, 0):
+    def release(self, memories: Mapping[int, int], most: int) -> Iterator[Held]:
+        """Let go of at most so many whose origin is before the position of `memories` in their partition: of each
+        partition in order, and of one partition after another in turn."""
+        left = most
+        while ready := [queue for queue in self._queues.values() if queue and _is_ready(queue[0], memories)]:
+            for queue in ready:
+                if left == 0:
+                    return
+                left -= 1
                 yield queue.popleft()
 
     def first(self) -> dict[int, Held]:
         """The first held fact of each partition that holds any: its position moves no further than this."""
         return {partition: queue[0] for partition, queue in self._queues.items() if queue}
 
+    def waiting(self, memories: Mapping[int, int]) -> dict[int, Held]:
+        """Those of the first held facts whose memory is still to be applied."""
+        return {partition: held for partition, held in self.first().items() if not _is_ready(held, memories)}
+
+    def number(self, partition: int) -> int:
+        """How many are held of a partition."""
+        return len(self._queues.get(partition, ()))
+
     def drop(self, partition: int) -> Held:
         """Take out the first held fact of a partition: it will never be ready."""
         return self._queues[partition].popleft()
+
+
+def _is_ready(held: Held, memories: Mapping[int, int]) -> bool:
+    return held.fact.event.seq < memories.get(held.record.partition, 0)

@@ -30,6 +30,8 @@ _T = TypeVar("_T")
 _POLL_SECONDS = 0.2
 _LONGEST_WAIT = 2.0
 _ANSWER_SECONDS = 5.0
+_FACTS_AT_ONCE = 8
+"""An insert waits 4 ms for so many facts, or 36 ms where all of their classifiers are new; more would save little."""
 
 
 class Stopped(Exception):  # noqa: N818
@@ -126,6 +128,7 @@ class Sink:
             applied=self.applied,
             batch_size=sink.batch_size,
             topic_prefix=settings.topic_prefix,
+            facts_at_once=_FACTS_AT_ONCE,
         )
         return session, Housekeeping(self._store, sink, attached.delete_retention_ms)
 

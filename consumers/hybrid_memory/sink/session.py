@@ -2,6 +2,7 @@
 index; send answers and dead letters; move the index's position. Whatever is cut off in the middle is done again."""
 
 import logging
+import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from hybrid_memory.sink.terms import Answer, Fact, Input, Mend
 _LOG = logging.getLogger(__name__)
 SOURCE = "urn:hybrid-memory:sink"
 STAGE = "sink"
+_HELD = 1024
 
 
 class Speaker(Protocol):
@@ -57,7 +59,12 @@ class _Batch:
 
 @dataclass(slots=True)
 class Session:
-    """Follows both topics into one index, a batch a step."""
+    """Follows both topics into one index, a batch a step.
+
+    `facts_at_once` bounds how many facts a step applies. A fact costs some milliseconds where its classifiers are new,
+    and a memory that comes meanwhile waits for the step: so few at once, and memories first, however many facts wait.
+    Where memories never cease, every other step takes facts too.
+    """
 
     topics: Topics
     index_id: str
@@ -71,8 +78,11 @@ class Session:
     applied: Applied
     batch_size: int
     topic_prefix: str
+    facts_at_once: int = sys.maxsize
     _whole: dict[int, tuple[int, int]] = field(default_factory=dict)
     _held: HoldBack = field(default_factory=HoldBack)
+    _full: set[int] = field(default_factory=set)
+    _facts_last: bool = False
     _pending: _Batch | None = None
     _moved: dict[TopicPartition, int] = field(default_factory=dict)
 
@@ -86,7 +96,7 @@ class Session:
         """
         if self._pending is None:
             self.reader.check()
-            self._pending = self._read(timeout)
+            self._pending = self._read(timeout if self.settled else 0)
         batch = self._pending
         if not batch.complete:
             self._complete(batch)
@@ -112,6 +122,11 @@ class Session:
         """Whether all that was in the log when it last answered has been applied."""
         return self.reader.at_end and not self._held.first()
 
+    @property
+    def settled(self) -> bool:
+        """Whether no fact is held that could be applied now."""
+        return len(self._held.waiting(self._memories)) == len(self._held.first())
+
     # read, decode, hold back
 
     def _read(self, timeout: float) -> _Batch:
@@ -130,8 +145,18 @@ class Session:
         batch.positions = dict(self.reader.positions)
         for partition, held in self._held.first().items():
             batch.positions[self.topics.classified.name, partition] = held.record.offset
-        self.reader.hold({(self.topics.classified.name, partition) for partition in self._held.first()})
+        self.reader.hold({(self.topics.classified.name, partition) for partition in self._not_to_read()})
         batch.complete = True
+
+    def _not_to_read(self) -> set[int]:
+        """The partitions whose facts wait for memories, or of which enough are held: until a quarter of that is left,
+        since what a reader has fetched is fetched again after a pause."""
+        self._full = {
+            partition
+            for partition in self._held.first()
+            if self._held.number(partition) >= (_HELD // 4 if partition in self._full else _HELD)
+        }
+        return self._full | self._held.waiting(self._memories).keys()
 
     def _take_memory(self, record: Record, batch: _Batch) -> None:
         whole, answered = self._whole_since(record), self._was_answered(record)
@@ -152,12 +177,11 @@ class Session:
             batch.dead.append(dead)
 
     def _release(self, batch: _Batch) -> None:
-        memories = {
-            number: at for (name, number), at in self.reader.positions.items() if name == self.topics.memories.name
-        }
-        for held in self._held.release(memories):
+        before = len(batch.inputs)
+        for held in self._held.release(self._memories, 0 if before and self._facts_last else self.facts_at_once):
             batch.add(held.fact, held.record)
-        for partition, held in self._held.first().items():
+        self._facts_last = len(batch.inputs) > before
+        for partition, held in self._held.waiting(self._memories).items():
             end = self.reader.end((self.topics.memories.name, partition))
             if held.fact.event.seq >= end:
                 self._held.drop(partition)
@@ -167,6 +191,12 @@ class Session:
                     "policy", f"its origin is offset {held.fact.event.seq}, and that log ends at {end}"
                 )
                 batch.dead.append(Dead(held.record, failure("policy", reason)))
+
+    @property
+    def _memories(self) -> dict[int, int]:
+        """How far `memories` has been read, and so is applied with this step."""
+        name = self.topics.memories.name
+        return {number: at for (topic, number), at in self.reader.positions.items() if topic == name}
 
     def _whole_since(self, record: Record) -> int:
         """The offset from which, up to this record, no record of its partition is missing."""
