@@ -48,9 +48,10 @@ class Publishing:
         done = self._settler.settle(noticed)
         if letters:
             until_done(lambda: self._parts.publisher.send_all(letters), self._settler.stop)
-        until_done(self._intake.commit, self._settler.stop)
         done.dead += len(letters)
         self._tell(done, len(taken), time.monotonic() - began)
+        # Last: who sees that it is committed sees it counted too.
+        until_done(self._intake.commit, self._settler.stop)
         return len(taken)
 
     def _notice(self, taken: Sequence[Record], letters: list[NewRecord]) -> Iterator[Noticed]:

@@ -11,7 +11,7 @@ from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.mem0.comparison import Comparison, Difference
 from hybrid_memory.mem0.intake import group_of
 from hybrid_memory.mem0.listing import Listed, Listing
-from hybrid_memory.mem0.mapping import Unmappable, to_memory, user_of
+from hybrid_memory.mem0.mapping import Rule, Unmappable, to_memory, user_of
 from hybrid_memory.mem0.opening import Opened, opened
 from hybrid_memory.mem0.patience import until_done
 from hybrid_memory.mem0.reconcile import Found, Hinter, Tally, differences
@@ -20,7 +20,7 @@ from hybrid_memory.mem0.there import There
 from hybrid_memory.mem0.view import View
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import MEMORIES, DecodeError
+from hybrid_memory.schemas import MEMORIES, DecodeError, Memory, Record
 from hybrid_memory.schemas.mem0 import Mem0Hint, Mem0Scope, decode_mem0
 
 
@@ -83,8 +83,16 @@ class Sync:
             pages = _shown(listing.pages(), tally, display)
             found = _owed(differences(pages, comparison, self._parts.rule, self._users()), tally)
             shown = list(_first(found, most_shown)) if self._request.dry_run else self._hint(found, tally)
-        waiting = until_done(self._waiting, self._stop)
-        return Round(self._parts.project, tally, time.monotonic() - began, waiting, shown)
+        return Round(self._parts.project, tally, time.monotonic() - began, self.waiting(), shown)
+
+    def waiting(self) -> int:
+        """How many hints no publisher has followed yet.
+
+        Raises:
+            Stopped: we were told to stop.
+        """
+        spans = until_done(self._unfollowed, self._stop)
+        return sum(end - begin for begin, end in spans.values())
 
     def _hint(self, found: Iterator[Found], tally: Tally) -> Sequence[Difference]:
         Hinter(self._parts, self._classifier, tally, self._stop).hint_at(found)
@@ -98,15 +106,9 @@ class Sync:
 
     def _wait_for_hints(self, comparison: Comparison) -> None:
         for record in self._parts.log.read(self._parts.hints, self._unfollowed()):
-            try:
-                event = decode_mem0(record)
-                if isinstance(event, Mem0Hint) and event.read is not None:
-                    comparison.wait_for(to_memory(from_platform(event.read.memory), self._parts.rule))
-            except (DecodeError, Unmappable, ValueError):
-                continue  # the publisher's matter
-
-    def _waiting(self) -> int:
-        return sum(end - begin for begin, end in self._unfollowed().values())
+            memory = _carried(record, self._parts.rule)
+            if memory is not None:
+                comparison.wait_for(memory)
 
     def _unfollowed(self) -> dict[int, tuple[int, int]]:
         """The hints that no publisher has followed yet."""
@@ -132,6 +134,17 @@ def opened_sync(settings: Settings, request: SyncRequest, stop: threading.Event)
         view = View(settings, parts.log.cluster, memories, There(parts.rule))
         stack.callback(view.close)
         yield Sync(parts, view, request, classifier, stop)
+
+
+def _carried(record: Record, rule: Rule) -> Memory | None:
+    """The memory that a hint of this project carries; what cannot be read is the publisher's matter."""
+    try:
+        event = decode_mem0(record)
+        if isinstance(event, Mem0Hint) and event.project in (None, rule.origin) and event.read is not None:
+            return to_memory(from_platform(event.read.memory), rule)
+    except (DecodeError, Unmappable, ValueError):
+        pass
+    return None
 
 
 def _shown(pages: Iterator[Sequence[Listed]], tally: Tally, display: Display) -> Iterator[Sequence[Listed]]:

@@ -3,14 +3,15 @@
 import logging
 import re
 import threading
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
 
+from hybrid_memory.mem0.alongside import Alongside, alongside
 from hybrid_memory.mem0.ending import stopped_when_told
 from hybrid_memory.mem0.patience import Stopped
-from hybrid_memory.mem0.publish import publish_once
 from hybrid_memory.mem0.sync import Sync, SyncRequest, opened_sync
-from hybrid_memory.mem0.sync_showing import displayed, print_published, print_round
+from hybrid_memory.mem0.sync_showing import displayed, print_round
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.settings import Settings
@@ -33,7 +34,7 @@ def parse_interval(text: str) -> timedelta:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How often, and how it is told. `publish`: whether to follow the hints here and now."""
+    """How often, and how it is told. `publish`: whether to follow the hints here and now, not only elsewhere."""
 
     watch: timedelta | None
     publish: bool
@@ -51,19 +52,24 @@ def run(settings: Settings, request: SyncRequest, manner: Manner) -> int:
     logging.getLogger("hybrid_memory.mem0").setLevel(logging.WARNING)
     with stopped_when_told() as stop:
         try:
-            with opened_sync(settings, request, stop) as sync:
-                while _round(settings, sync, request, manner, stop):
+            with opened_sync(settings, request, stop) as sync, _publisher(settings, request, manner) as publisher:
+                while _round(sync, publisher, request, manner, stop):
                     continue
         except Stopped:
             return 0 if manner.watch is not None else INTERRUPTED
     return 0
 
 
-def _round(settings: Settings, sync: Sync, request: SyncRequest, manner: Manner, stop: threading.Event) -> bool:
+def _publisher(settings: Settings, request: SyncRequest, manner: Manner) -> AbstractContextManager[Alongside | None]:
+    return alongside(settings) if manner.publish and not request.dry_run else nullcontext()
+
+
+def _round(
+    sync: Sync, publisher: Alongside | None, request: SyncRequest, manner: Manner, stop: threading.Event
+) -> bool:
     """One round; whether another follows, once its time has come."""
     with displayed() as display:
         done = sync.round(display, manner.limit)
-    print_round(done, request.dry_run, manner.as_json)
-    if manner.publish and done.waiting and not request.dry_run:
-        print_published(publish_once(settings, stop), manner.as_json)
+        total = publisher.finish(sync.waiting) if publisher is not None else None
+    print_round(done, total, request.dry_run, manner.as_json)
     return manner.watch is not None and not stop.wait(manner.watch.total_seconds())

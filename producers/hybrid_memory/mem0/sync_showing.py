@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from hybrid_memory.mem0.reconcile import Tally
@@ -65,42 +66,33 @@ def _bar() -> Iterator[Display]:
         yield Bar()
 
 
-def print_round(done: Round, dry_run: bool, as_json: bool) -> None:
-    """What a round came to, on standard output."""
+def print_round(done: Round, published: Done | None, dry_run: bool, as_json: bool) -> None:
+    """What a round came to, on standard output; `published`: by the publisher beside it, since it began."""
     if as_json:
-        print(json.dumps(_as_json(done, dry_run)), flush=True)
+        print(json.dumps(_as_json(done, published, dry_run)), flush=True)
         return
     if done.shown:
         _print_table(done)
-    print(_said(done, dry_run), flush=True)
+    print("; ".join(_said(done, published, dry_run)), flush=True)
 
 
-def print_published(done: Done, as_json: bool) -> None:
-    """What became of the hints, on standard output."""
-    if as_json:
-        about = {"published": done.published, "deleted": done.deleted, "dead": done.dead}
-        print(json.dumps(about), flush=True)
-        return
-    dead = f", {done.dead:,} cannot be memories here (hm dlq show dlq.mem0.hints)" if done.dead else ""
-    print(f"{done.published:,} published, {done.deleted:,} deleted{dead}", flush=True)
-
-
-def _said(done: Round, dry_run: bool) -> str:
+def _said(done: Round, published: Done | None, dry_run: bool) -> Iterator[str]:
     tally = done.tally
     rate = tally.listed / max(done.seconds, 1e-9)
-    parts = [
+    yield (
         f"project {done.project}: {tally.listed:,} memories compared in {done.seconds:.1f} s ({rate:,.0f}/s): "
         f"{_kinds(tally)}"
-    ]
+    )
     if tally.classifying_seconds:
-        parts.append(f"{tally.classified:,} classified, which took the classifier {tally.classifying_seconds:.1f} s")
+        yield f"{tally.classified:,} classified, which took the classifier {tally.classifying_seconds:.1f} s"
     if dry_run:
-        parts.append("nothing was changed")
+        yield "nothing was changed"
+    elif published is None:
+        yield f"{tally.hinted:,} hints written; {done.waiting:,} wait for hm mem0 publish"
     else:
-        parts.append(f"{tally.hinted:,} hints written")
-    if done.waiting:
-        parts.append(f"{done.waiting:,} hints wait for: hm mem0 publish")
-    return "; ".join(parts)
+        yield f"{published.published:,} published, {published.deleted:,} deleted here"
+        if published.dead:
+            yield f"{published.dead:,} cannot be memories (hm dlq list)"
 
 
 def _kinds(tally: Tally) -> str:
@@ -108,24 +100,22 @@ def _kinds(tally: Tally) -> str:
     return ", ".join(f"{tally.kinds[kind]:,} {kind}" for kind in kinds)
 
 
-def _as_json(done: Round, dry_run: bool) -> dict[str, Any]:
+def _as_json(done: Round, published: Done | None, dry_run: bool) -> dict[str, Any]:
     tally = done.tally
     about = {
         "project": done.project,
         "listed": tally.listed,
         **{kind: tally.kinds[kind] for kind in _KINDS},
         "hinted": tally.hinted,
-        "unfollowed_hints": done.waiting,
         "classified": tally.classified,
         "classifying_seconds": round(tally.classifying_seconds, 3),
         "seconds": round(done.seconds, 3),
     }
+    if published is not None:
+        return {**about, "published": asdict(published)}
     if dry_run:
-        about["differences"] = [
-            {"kind": one.kind, "user_id": one.user_id, "memory_id": one.memory_id, "what": one.what}
-            for one in done.shown
-        ]
-    return about
+        return {**about, "differences": [asdict(one) for one in done.shown]}
+    return {**about, "unfollowed_hints": done.waiting}
 
 
 def _print_table(done: Round) -> None:

@@ -7,14 +7,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hybrid_memory.classifier import default_rules
+from hybrid_memory.classifier.remote.service import ServiceClassifier
+from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.mem0.publish import publish_once
 from hybrid_memory.mem0.reconcile import Tally
 from hybrid_memory.mem0.sync import Round, Sync, SyncRequest, opened_sync
-from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import Memory
-from tests.integration.mem0.logs import hints, memories, records
+from tests.integration.mem0.logs import hints, memories
 from tests.integration.mem0.platform import FakePlatform
+from tests.integration.mem0.world import records
+from tests.unit.classifier.serving import service_over
 
 
 class Watcher:
@@ -135,7 +140,53 @@ def test_what_cannot_be_a_memory_here_is_told(platform: FakePlatform, settings: 
     assert (one.kind, "at most 16384" in one.what) == ("refused", True)
     begin().round(Watcher())
     assert published(settings) == {}
-    assert len(list(records(settings, "dlq.mem0.hints"))) == 1
+    assert len(records(settings, "dlq.mem0.hints")) == 1
+
+
+def test_an_import_is_classified_beforehand(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
+    texts = ["I love sushi", "My sister lives in Oslo", "zzz"]
+    ids = [platform.store.add(text, {"user_id": "maya"})["id"] for text in texts]
+    with service_over(RuleClassifier(default_rules())) as url:
+        used = settings.model_copy(update={"classifier_service_url": url})
+        done = begin(used, classify=True).round(Watcher())
+    assert (done.tally.hinted, done.tally.classified) == (3, 2)
+    assert done.tally.classifying_seconds > 0
+    made = {memory.text: memory.classifiers for memory in published(settings).values()}
+    assert made["I love sushi"] == ("cuisine type",)
+    assert made["My sister lives in Oslo"] == ("residence", "family")
+    assert made["zzz"] is None  # left to the rules and the stream
+    # They are no difference, and stay where nothing else changes.
+    assert kinds(begin().round(Watcher())) == {}
+    platform.store.change(ids[0], memory="I love soup")
+    begin().round(Watcher())
+    assert {memory.text: memory.classifiers for memory in published(settings).values()}["I love soup"] is None
+
+
+def test_a_classifier_that_is_away_is_waited_for(
+    platform: FakePlatform, settings: Settings, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform.store.add("I love sushi", {"user_id": "maya"})
+    with service_over(RuleClassifier(default_rules())) as url:
+        sync = begin(settings.model_copy(update={"classifier_service_url": url}), classify=True)
+        assert isinstance(sync._classifier, ServiceClassifier)
+        answers = [Unavailable("away", 0.01), Unavailable("away", 0.01)]
+        classify = sync._classifier.classify
+        monkeypatch.setattr(sync._classifier, "classify", lambda texts: _raise_first(answers) or classify(texts))
+        assert sync.round(Watcher()).tally.classified == 1
+    assert answers == []
+
+
+def _raise_first(errors: list[Unavailable]) -> None:
+    if errors:
+        raise errors.pop()
+
+
+def test_what_contradicts_the_settings_is_refused(settings: Settings, begin: Begin) -> None:
+    with pytest.raises(Refusal, match="CLASSIFIER_SERVICE_URL"):
+        begin(classify=True)
+    provided = settings.mem0.model_copy(update={"categories": "provided"})
+    with pytest.raises(Refusal, match="leave out --classify"):
+        begin(settings.model_copy(update={"mem0": provided}), classify=True)
 
 
 @pytest.mark.parametrize("old", [True, False])
