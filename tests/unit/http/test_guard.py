@@ -284,7 +284,7 @@ PUBLIC, LOOPBACK = "0.0.0.0", "127.0.0.1"
 
 def test_a_service_without_keys_stays_on_this_machine(own: pytest.MonkeyPatch) -> None:
     assert not make_guard(load_settings(), LOOPBACK).guarded
-    with pytest.raises(Refusal, match=r"0\.0\.0\.0 .* hm keys create .* --insecure"):
+    with pytest.raises(Refusal, match=r"0\.0\.0\.0 .* hm keys create .* HM_HTTP__INSECURE"):
         make_guard(load_settings(), PUBLIC)
     assert not make_guard(load_settings(http={"insecure": True}), PUBLIC).guarded
 
