@@ -28,6 +28,7 @@ class Name(StrEnum):
     SEARCHERS = "searchers"
     STREAM = "stream"
     REPLAY = "replay"
+    MEM0 = "mem0"
 
 
 @bench.callback()
@@ -42,7 +43,7 @@ def main_path(
     full: Annotated[bool, typer.Option("--full", help="With 100,000 memories too; some minutes more.")] = False,
     only: Annotated[
         list[Name] | None,
-        typer.Option(help="Measure this alone; may be given again. `stream` and `replay` are measured only so."),
+        typer.Option(help="Measure this alone; may be given again. `stream`, `replay` and `mem0` are measured only so."),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=10_000, help="How often a single thing is measured.")] = 200,
     seed: Annotated[int, typer.Option(help="For all that is drawn by lot.")] = 7,

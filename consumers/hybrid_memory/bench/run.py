@@ -11,6 +11,7 @@ from hybrid_memory.bench.api import Api
 from hybrid_memory.bench.embedding import EmbedderAlone
 from hybrid_memory.bench.figures import Figure
 from hybrid_memory.bench.inserts import batches, bulk, clients, one_memory
+from hybrid_memory.bench.mem0 import mem0
 from hybrid_memory.bench.progress import Shown
 from hybrid_memory.bench.replay import replay
 from hybrid_memory.bench.report import as_json, machine, table, verdict
@@ -28,7 +29,7 @@ Measure = Callable[[Work], list[Figure]]
 
 AT_EVERY_SIZE: dict[str, Measure] = {"one": one_memory, "search": search, "neighbours": neighbours, "memory": memory}
 ONCE: dict[str, Measure] = {"clients": clients, "batches": batches, "bulk": bulk, "searchers": searchers}
-BY_NAME: dict[str, Measure] = {"stream": stream, "replay": replay}
+BY_NAME: dict[str, Measure] = {"stream": stream, "replay": replay, "mem0": mem0}
 """Measured once, where it is asked for by name."""
 NAMES = (*AT_EVERY_SIZE, *ONCE, *BY_NAME)
 
