@@ -43,7 +43,9 @@ def main_path(
     full: Annotated[bool, typer.Option("--full", help="With 100,000 memories too; some minutes more.")] = False,
     only: Annotated[
         list[Name] | None,
-        typer.Option(help="Measure this alone; may be given again. `stream`, `replay` and `mem0` are measured only so."),
+        typer.Option(
+            help="Measure this alone; may be given again. `stream`, `replay` and `mem0` are measured only so."
+        ),
     ] = None,
     samples: Annotated[int, typer.Option(min=1, max=10_000, help="How often a single thing is measured.")] = 200,
     seed: Annotated[int, typer.Option(help="For all that is drawn by lot.")] = 7,
