@@ -10,13 +10,13 @@ import pytest
 
 from hybrid_memory.client import Memory, MemoryClient
 from hybrid_memory.local.ports import free_port
-from hybrid_memory.mem0.mapping import Rule, to_memory
+from hybrid_memory.mem0.mapping import Rule, origin_of, to_memory
 from hybrid_memory.mem0.oss.watched import whole
 from hybrid_memory.mem0.states import from_store
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings, load_settings
 from hybrid_memory.runtime.topics import apply_topics
-from hybrid_memory.schemas import MEMORIES, decode_memory
+from hybrid_memory.schemas import MEMORIES, decode_memory, if_seq
 from tests.mem0_oss import open_memory
 
 
@@ -78,16 +78,19 @@ def shut(memory: Any) -> None:
 
 
 def told(settings: Settings) -> dict[str, Memory | None]:
-    """What the log says last of each memory of this test's Mem0, by its id; None: it is deleted."""
-    log, found = Log(settings, quiet=True), dict[str, Memory | None]()
+    """What the log says last of each memory of this test's Mem0, by its id, as an index would take it; None: it is
+    deleted."""
+    log, found, last = Log(settings, quiet=True), dict[str, Memory | None](), dict[str, int]()
     topic = log.topic(MEMORIES)
     for record in log.read(topic, log.whole(topic)):
-        event = decode_memory(record)
-        if isinstance(event, Memory):
-            if event.metadata.get("mem0", {}).get("origin") == f"oss:{settings.mem0.oss.name}":  # type: ignore[union-attr]
-                found[event.memory_id] = event
-        elif event.memory_id in found:
-            found[event.memory_id] = None
+        event, condition = decode_memory(record), if_seq(record)
+        if condition is not None and last.get(event.memory_id, -1) > condition:
+            continue  # it lost
+        last[event.memory_id] = record.offset
+        if not isinstance(event, Memory):
+            found.update({event.memory_id: None} if event.memory_id in found else {})
+        elif origin_of(event) == f"oss:{settings.mem0.oss.name}":
+            found[event.memory_id] = event
     return found
 
 

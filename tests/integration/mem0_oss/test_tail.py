@@ -5,7 +5,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from hybrid_memory.client import Memory, MemoryClient
 from hybrid_memory.mem0.oss.history import History, Place
 from hybrid_memory.mem0.oss.tail_command import follow_history
 from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import MEMORIES
+from hybrid_memory.schemas import MEMORIES, NewRecord, Position
 from tests.integration.mem0_oss.conftest import alive, held, shut, told
 from tests.mem0_oss import FakeLLM, open_memory
 from tests.qdrant_rest import served
@@ -149,6 +150,26 @@ def test_two_tails_of_one_mem0_agree(memory: Any, history: Path, settings: Setti
         thread.join(60)
     tail(settings, history)
     assert alive(settings) == held(memory, settings)
+
+
+def test_a_tail_that_was_asleep_overwrites_nothing(
+    memory: Any, history: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = add(memory, "the old text")
+    send_all = Publisher.send_all
+
+    def sleep_and_die(publisher: Publisher, records: Sequence[NewRecord]) -> list[Position]:
+        monkeypatch.setattr(Publisher, "send_all", send_all)
+        memory.update(one, text="the new text")
+        assert tail(settings, history) == {"published": 1, "deleted": 0}
+        send_all(publisher, records)
+        raise RuntimeError("killed")
+
+    monkeypatch.setattr(Publisher, "send_all", sleep_and_die)
+    with pytest.raises(RuntimeError, match="killed"):
+        tail(settings, history)
+    assert alive(settings) == held(memory, settings)
+    assert tail(settings, history) == {"published": 0, "deleted": 0}
 
 
 def test_killed_in_the_middle_it_goes_on(memory: Any, history: Path, settings: Settings) -> None:

@@ -82,24 +82,11 @@ async def test_every_change_of_the_asynchronous_class_arrives(
 
 def test_threads_that_change_the_same_memories(client: MemoryClient, settings: Settings, tmp_path: Path) -> None:
     memory = open_memory(tmp_path, client=slow_qdrant())
-    with tap(memory, client, settings=settings) as tapped:
-        ids = [add(memory, f"number {n}") for n in range(12)]
-
-        def change(seed: int) -> None:
-            chance = random.Random(seed)
-            for turn in range(25):
-                one = chance.choice(ids)
-                try:
-                    if chance.random() < 0.05:
-                        memory.delete(one)
-                    else:
-                        memory.update(one, text=f"{seed} said {turn}")
-                except ValueError:
-                    pass  # it was deleted
-            add(memory, f"{seed} was here")
-
-        with ThreadPoolExecutor(4) as pool:
-            list(pool.map(change, range(4)))
+    with tap(memory, client, settings=settings) as tapped, ThreadPoolExecutor(4) as pool:
+        ids = [add(memory, f"number {n}") for n in range(15)]
+        for one in ids:  # all four at once, so that the last two cross if they can
+            list(pool.map(lambda n, one=one: memory.update(one, text=f"{n} was here"), range(4)))  # type: ignore[misc]
+        list(pool.map(memory.delete, ids[:4]))
         assert tapped.flush(30)
         assert alive(settings) == held(memory, settings)
     shut(memory)
@@ -113,15 +100,17 @@ def slow_qdrant() -> Any:
 
     class Slow(QdrantClient):
         def upsert(self, *args: Any, **given: Any) -> Any:
+            time.sleep(chance.choice((0, 0.002)))
             with lock:
                 done = super().upsert(*args, **given)
-            time.sleep(chance.choice((0, 0, 0.003)))
+            time.sleep(chance.choice((0, 0.002)))
             return done
 
         def delete(self, *args: Any, **given: Any) -> Any:
+            time.sleep(chance.choice((0, 0.002)))
             with lock:
                 done = super().delete(*args, **given)
-            time.sleep(chance.choice((0, 0.003)))
+            time.sleep(chance.choice((0, 0.002)))
             return done
 
         def retrieve(self, *args: Any, **given: Any) -> Any:
@@ -185,22 +174,31 @@ def fill(memory: Any) -> None:
         add(memory, f"{number} {'x' * 3000}")
 
 
-def test_killed_in_the_middle_nothing_is_lost(settings: Settings, client: MemoryClient, tmp_path: Path) -> None:
-    folder, env = tmp_path / "app", app_environment(settings)
+def test_killed_at_any_moment_nothing_is_lost(settings: Settings, client: MemoryClient, tmp_path: Path) -> None:
+    folder = tmp_path / "app"
     folder.mkdir()
-    for kill in range(3):
-        app = [sys.executable, "-m", "tests.mem0_app", str(folder)]
-        with subprocess.Popen(app, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
-            assert process.stdout is not None
-            for _ in range(4 + 3 * kill):
-                assert process.stdout.readline()
-            process.send_signal(signal.SIGKILL)
+    for fate in ("insert after", "delete after"):
+        dying = run_app(settings, folder, *fate.split())
+        dying.communicate()
+        assert dying.returncode == -signal.SIGKILL
+    process = run_app(settings, folder)
+    assert process.stdout is not None
+    for _ in range(20):
+        assert process.stdout.readline()
+    process.kill()
+    process.communicate()
     memory = open_memory(folder)
     with tap(memory, client, settings=settings) as tapped:
         assert tapped.flush(30)
-        assert len(held(memory, settings)) > 9
+        assert len(held(memory, settings)) > 20
         assert alive(settings) == held(memory, settings)
     shut(memory)
+
+
+def run_app(settings: Settings, folder: Path, *fate: str) -> "subprocess.Popen[bytes]":
+    app = [sys.executable, "-m", "tests.mem0_app", str(folder), *fate]
+    env = app_environment(settings)
+    return subprocess.Popen(app, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
 def app_environment(settings: Settings) -> dict[str, str]:

@@ -96,12 +96,19 @@ class Recorder:
 
 def upserted(memory_id: object, payload: Payload) -> Change:
     """A memory is now as `payload` says."""
-    return Change(str(memory_id), False, json.dumps(payload, ensure_ascii=False, default=str))
+    return Change(str(memory_id), False, _written_out(payload))
 
 
 def removed(memory_id: object, before: Payload) -> Change:
     """A memory is gone, and was as `before` says."""
-    return Change(str(memory_id), True, json.dumps(before, ensure_ascii=False, default=str))
+    return Change(str(memory_id), True, _written_out(before))
+
+
+def _written_out(payload: Payload) -> str:
+    try:
+        return json.dumps(payload, default=str)
+    except (TypeError, ValueError, RecursionError):  # the store may like it all the same; it is refused later
+        return "{}"
 
 
 def _found(row: Row, present: Payload | None) -> list[Change]:
