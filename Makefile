@@ -39,7 +39,7 @@ demo: $(READY) ## Show what it does, in under a minute
 
 test: $(READY) ## Run the tests, on a real Kafka and a real Qdrant Edge
 	@$(BIN)/hm broker install
-	@$(BIN)/pytest -q -m 'not slow' --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations=25
+	@$(BIN)/pytest -q -m 'not slow' --numprocesses 4 --dist loadfile --no-loadscope-reorder --durations=25
 
 slow: $(READY) ## Run the tests that take too long for every change
 	@$(BIN)/hm broker install

@@ -60,6 +60,7 @@ def test_a_memory_is_shown_before_and_after_its_upgrade(env: dict[str, str], kaf
     assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
 
 
+@pytest.mark.slow
 def test_it_says_plainly_what_a_search_does_not_show(env: dict[str, str], tmp_path: Path) -> None:
     """The hashing embedder knows no paraphrase."""
     done = run("demo", env=env, timeout=100)
@@ -76,7 +77,11 @@ def test_it_says_plainly_what_a_search_does_not_show(env: dict[str, str], tmp_pa
 
 @pytest.mark.parametrize(
     ("asked", "when"),
-    [(signal.SIGINT, "Kafka is starting"), (signal.SIGTERM, "has its topics"), (signal.SIGINT, "3  Search")],
+    [
+        (signal.SIGINT, "Kafka is starting"),
+        (signal.SIGTERM, "has its topics"),
+        pytest.param(signal.SIGINT, "3  Search", marks=pytest.mark.slow),
+    ],
 )
 def test_it_can_be_stopped_at_any_time(asked: signal.Signals, when: str, env: dict[str, str], tmp_path: Path) -> None:
     output = tmp_path.parent / f"{tmp_path.name}-said.txt"

@@ -101,6 +101,7 @@ def test_it_is_mute_and_goes_no_further_than_what_is_answered(world: World) -> N
         assert len([key for key in served.shown if "late" in key]) == 20
 
 
+@pytest.mark.slow
 def test_searches_never_go_back(world: World) -> None:
     """Though the new index is behind when it becomes current."""
     with serving(world) as served:
@@ -121,6 +122,7 @@ def test_searches_never_go_back(world: World) -> None:
             assert gone_over()
 
 
+@pytest.mark.slow
 def test_another_embedder(world: World, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(world) as served:
         served.live(3, 100)

@@ -175,6 +175,7 @@ def test_sinks_join_leave_and_die_while_memories_are_written(world: World, serve
         two.until(lambda: committed(two) == two.store.progress().positions)
 
 
+@pytest.mark.slow
 def test_a_sink_that_wakes_up_late_does_no_harm(
     world: World, server: QdrantClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,6 +216,7 @@ def test_a_sink_that_wakes_up_late_does_no_harm(
         late.wait([last])
 
 
+@pytest.mark.slow
 def test_an_older_group_protocol_does_too(world: World, server: QdrantClient) -> None:
     older = world.settings.kafka | {"group.protocol": "classic"}
     with world.sink_on(store_on(server), shared=True, kafka=older) as one:
