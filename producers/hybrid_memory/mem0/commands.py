@@ -23,6 +23,9 @@ Servers = Annotated[str | None, typer.Option("--bootstrap-servers", help="Kafka,
 @app.command()
 def publish(
     once: Annotated[bool, typer.Option("--once", help="Deal with what is hinted at by now, and end.")] = False,
+    write_back: Annotated[
+        bool, typer.Option("--write-back", help="Write classifiers to Mem0's metadata, as they are made.")
+    ] = False,
     port: Annotated[int | None, typer.Option(help="Port of its probes and metrics.")] = None,
     as_json: AsJson = False,
     bootstrap_servers: Servers = None,
@@ -31,7 +34,9 @@ def publish(
     from hybrid_memory.mem0.publish_run import print_done, serve
     from hybrid_memory.runtime.settings import load_settings
 
-    settings = load_settings(kafka={"bootstrap_servers": bootstrap_servers}, mem0={"port": port})
+    settings = load_settings(
+        kafka={"bootstrap_servers": bootstrap_servers}, mem0={"port": port, "write_back": write_back or None}
+    )
     if once:
         print_done(settings, as_json)
     else:

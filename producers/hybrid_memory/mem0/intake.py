@@ -1,4 +1,4 @@
-"""Takes hints from `mem0.hints`, as a member of the group of all publishers of a project."""
+"""Takes records from a topic, as a member of a group."""
 
 import logging
 
@@ -13,12 +13,14 @@ from hybrid_memory.schemas import Record
 _LOG = logging.getLogger(__name__)
 _LONGEST_BATCH_MS = 30 * 60 * 1000
 """Mem0 may be away for a while; who dies is missed by his heartbeats, whatever this says."""
+_READ_AHEAD_KB = 8192
+"""What waits in this process while Mem0 is asked: enough for thousands of hints."""
 _REFUSED = {
     KafkaError.GROUP_AUTHORIZATION_FAILED: "does not let us into the consumer group",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "does not let us read the topic",
     KafkaError.UNSUPPORTED_VERSION: "does not know the consumer protocol; set HM_KAFKA__GROUP_PROTOCOL=classic",
 }
-# Somebody else has the partitions now, and will take these hints again.
+# Somebody else has the partitions now, and will take these again.
 _NOT_OURS = {
     KafkaError.ILLEGAL_GENERATION,
     KafkaError.UNKNOWN_MEMBER_ID,
@@ -39,12 +41,18 @@ def group_of(settings: Settings, project: str) -> str:
 class Intake:
     """A place in the group. Not thread-safe; partitions come and go only within `take`."""
 
-    def __init__(self, settings: Settings, topic: TopicInfo, project: str, heard: Heard) -> None:
-        self._group, self._heard = group_of(settings, project), heard
+    def __init__(self, settings: Settings, topic: TopicInfo, group: str, heard: Heard | None = None) -> None:
+        self._group, self._heard = group, heard
         self._taken: dict[int, int] = {}
         protocol = settings.kafka.get("group.protocol", "consumer")
         self._consumer = make_consumer(
-            settings, self._group, **{"group.protocol": protocol, "max.poll.interval.ms": _LONGEST_BATCH_MS}
+            settings,
+            self._group,
+            **{
+                "group.protocol": protocol,
+                "max.poll.interval.ms": _LONGEST_BATCH_MS,
+                "queued.max.messages.kbytes": _READ_AHEAD_KB,
+            },
         )
         self._topic = topic.name
         self._consumer.subscribe([topic.name], on_assign=self._given)
@@ -81,7 +89,7 @@ class Intake:
         except KafkaException as error:
             if error.args[0].code() not in _NOT_OURS:
                 raise Unavailable(f"Kafka does not keep what was done: {error.args[0].str()}") from error
-            _LOG.info("somebody else has taken these hints over: %s", error.args[0].str())
+            _LOG.info("somebody else has taken these over: %s", error.args[0].str())
         self._taken.clear()
 
     def close(self) -> None:
@@ -89,5 +97,6 @@ class Intake:
         self._consumer.close()
 
     def _given(self, _: Consumer, places: list[TopicPartition]) -> None:
-        for place in places:
-            self._heard.begin(place.partition)
+        if self._heard is not None:
+            for place in places:
+                self._heard.begin(place.partition)

@@ -10,11 +10,16 @@ from hybrid_memory.runtime.errors import Unavailable
 
 _T = TypeVar("_T")
 _LOG = logging.getLogger(__name__)
-_FIRST, _LONGEST = 0.1, 30.0
+_FIRST, _LONGEST, _TELL = 0.1, 30.0, 1.0
 
 
 class Stopped(Exception):  # noqa: N818
     """We were told to stop while we waited."""
+
+
+def _level(wait: float) -> int:
+    """One failure among many requests is nothing to tell; one that lasts is."""
+    return logging.WARNING if wait >= _TELL else logging.DEBUG
 
 
 def until_done(call: Callable[[], _T], stop: threading.Event, on_wait: Callable[[str], None] | None = None) -> _T:
@@ -31,7 +36,7 @@ def until_done(call: Callable[[], _T], stop: threading.Event, on_wait: Callable[
             return call()
         except Unavailable as error:
             wait = max(delay, error.retry_after) if error.retry_after > 1 else delay
-            _LOG.warning("%s; trying again in %.1f s", error, wait)
+            _LOG.log(_level(wait), "%s; trying again in %.1f s", error, wait)
             if on_wait is not None:
                 on_wait(str(error))
             stop.wait(wait * random.uniform(0.8, 1.2))

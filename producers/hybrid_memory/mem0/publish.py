@@ -14,6 +14,7 @@ from hybrid_memory.mem0.patience import Stopped, until_done
 from hybrid_memory.mem0.settle import STAGE, Done, Noticed, Settler
 from hybrid_memory.mem0.there import There
 from hybrid_memory.mem0.view import View
+from hybrid_memory.mem0.write_back import WriteBack
 from hybrid_memory.runtime.deadletters import Failure, dead_letter
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
@@ -21,6 +22,7 @@ from hybrid_memory.schemas import MEMORIES, DecodeError, NewRecord, Record
 from hybrid_memory.schemas.mem0 import Mem0Hint, decode_mem0
 
 _LOG = logging.getLogger(__name__)
+_STOP_SECONDS = 10.0
 _BELIEVED_SECONDS = 12 * 3600
 """Half of the hints' min.compaction.lag.ms: for so long no hint is taken away that would gainsay a bulk read."""
 
@@ -94,7 +96,8 @@ def publishing(parts: Opened, metrics: Metrics, stop: threading.Event) -> Iterat
         memories = until_done(lambda: parts.log.topic(settings.topic_prefix + MEMORIES), stop)
         view = stack.enter_context(closing(View(settings, parts.log.cluster, memories, There(parts.rule))))
         pool = stack.enter_context(ThreadPoolExecutor(settings.mem0.concurrency, "mem0-ask"))
-        intake = stack.enter_context(closing(Intake(settings, parts.hints, parts.project, heard)))
+        group = group_of(settings, parts.project)
+        intake = stack.enter_context(closing(Intake(settings, parts.hints, group, heard)))
         until_done(view.catch_up, stop)
         _LOG.info("memories holds %d of this Mem0", view.there.count(), extra={"project": parts.project})
         settler = Settler(parts.api, parts.rule, view, parts.publisher, pool, stop, settings.topic_prefix)
@@ -111,10 +114,28 @@ def publish(settings: Settings, metrics: Metrics, stop: threading.Event, ready: 
         with opened(settings, stop) as parts, publishing(parts, metrics, stop) as publisher:
             if ready is not None:
                 ready.set()
-            while not stop.is_set():
-                publisher.step()
+            with _written_back(parts, stop):
+                while not stop.is_set():
+                    publisher.step()
     except Stopped:
         return
+
+
+@contextmanager
+def _written_back(parts: Opened, stop: threading.Event) -> Iterator[None]:
+    """Classifiers are written to Mem0 while the context lasts, where that is wanted."""
+    if not parts.settings.mem0.write_back:
+        yield
+        return
+    writer = WriteBack(parts, stop, on_failure=stop.set)
+    writer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        writer.join(_STOP_SECONDS)
+    if writer.failure is not None:
+        raise writer.failure
 
 
 def publish_once(settings: Settings, stop: threading.Event) -> Done:
