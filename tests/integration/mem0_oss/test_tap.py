@@ -85,7 +85,7 @@ def test_threads_that_change_the_same_memories(client: MemoryClient, settings: S
     with tap(memory, client, settings=settings) as tapped, ThreadPoolExecutor(4) as pool:
         ids = [add(memory, f"number {n}") for n in range(15)]
         for one in ids:  # all four at once, so that the last two cross if they can
-            list(pool.map(lambda n, one=one: memory.update(one, text=f"{n} was here"), range(4)))  # type: ignore[misc]
+            list(pool.map(lambda n, one=one: memory.update(one, text=f"{n} was here"), range(4)))
         list(pool.map(memory.delete, ids[:4]))
         assert tapped.flush(30)
         assert alive(settings) == held(memory, settings)
