@@ -36,9 +36,9 @@ from tests.integration.sink.world import World
 
 KILLS = int(os.environ.get("HM_TEST_KILLS", "10"))
 SEED = int(os.environ.get("HM_TEST_SEED") or random.randrange(10**6))
-CHANGES = max(800, 25 * KILLS)
+CHANGES = max(600, 25 * KILLS)
 USERS, WRITERS = 200, 4
-SECONDS = max(7.0, 0.6 * KILLS)
+SECONDS = max(6.0, 0.6 * KILLS)
 """For so long changes are made: a process that is killed gets a while to live before it is killed again."""
 PATIENCE = 120.0 + 5 * KILLS
 MOMENT = datetime(2026, 8, 1, tzinfo=UTC)

@@ -70,6 +70,7 @@ def serve(settings: Settings) -> None:
 def print_done(settings: Settings, as_json: bool) -> None:
     """Deal with what is hinted at by now, and say what became of it. Raises as `publish_once`."""
     configure_logs(settings.log)
+    logging.getLogger("hybrid_memory.mem0").setLevel(logging.WARNING)  # the last line says it all
     with stopped_when_told() as stop:
         try:
             done = publish_once(settings, stop)
