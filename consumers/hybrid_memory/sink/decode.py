@@ -13,9 +13,10 @@ from hybrid_memory.schemas import (
     decode_memory,
     if_seq,
     partition_of,
+    split_fact_key,
     split_memory_key,
 )
-from hybrid_memory.sink.terms import Fact, Unreadable, Write
+from hybrid_memory.sink.terms import Fact, Unreadable, UnreadableFact, Write
 
 STAGE = "sink"
 
@@ -44,8 +45,8 @@ def read_memory(
 
 def read_fact(
     record: Record, partitions: int, topic_id: str, answered: bool = False
-) -> tuple[Fact | None, Dead | None]:
-    """A record of `memories.classified`: the fact, unless it is a null, and the dead letter, if it is one."""
+) -> tuple[Fact | UnreadableFact | None, Dead | None]:
+    """A record of `memories.classified`: what to fold, if anything, and the dead letter, if it is one."""
     try:
         event = decode_fact(record)
         if isinstance(event, FactSuperseded):
@@ -54,7 +55,8 @@ def read_fact(
         _check_origin(event, record, topic_id)
         return Fact(event, answered), None
     except DecodeError as error:
-        return None, None if answered else Dead(record, failure(error.error_class, error))
+        unreadable = _unreadable_fact(record, partitions, answered)
+        return unreadable, None if answered else Dead(record, failure(error.error_class, error))
 
 
 def failure(error_class: ErrorClass, error: Exception, stack: str = "") -> Failure:
@@ -87,3 +89,13 @@ def _memory_key(record: Record, partitions: int) -> str | None:
     except ValueError:
         return None
     return key if partition_of(key, partitions) == record.partition else None
+
+
+def _unreadable_fact(record: Record, partitions: int, answered: bool) -> UnreadableFact | None:
+    """The fact that the record would hide, were it left to stand alone."""
+    try:
+        key, seq, generation = split_fact_key((record.key or b"").decode())
+    except ValueError:
+        return None
+    right = partition_of(key, partitions) == record.partition
+    return UnreadableFact(key, seq, generation, answered) if right else None

@@ -21,7 +21,7 @@ from hybrid_memory.schemas import (
     Provenance,
     split_memory_key,
 )
-from hybrid_memory.sink.terms import Fact, Folded, Input, Log, Mend, Rules, Unreadable, Write
+from hybrid_memory.sink.terms import Fact, Folded, Input, Log, Mend, Rules, Unreadable, UnreadableFact, Write
 
 
 def fold(
@@ -59,6 +59,9 @@ class _Batch:
         point = self._after.get(record.key) or self._before.get(record.key)
         if isinstance(record, Fact):
             self._apply_fact(record, point)
+        elif isinstance(record, UnreadableFact):
+            if not record.answered:
+                self._answer_for(record.key, (record.seq, record.generation), point)
         elif isinstance(record, Unreadable):
             self._refuse(record, point, mend=True)
         else:
@@ -141,7 +144,7 @@ class _Batch:
         its_rank = rank(fact.seq, fact.provenance.source, fact.generation)
         if point is None or not point.live or point.seq != fact.seq or its_rank < point.rank:
             if not record.answered:
-                self._answer_fact(fact, point)
+                self._answer_for(record.key, (fact.seq, fact.generation), point)
             return
         upgraded = replace(
             point,
@@ -154,12 +157,13 @@ class _Batch:
         self._put(upgraded, point, record.answered)
         self._facts.pop(fact.key, None)
 
-    def _answer_fact(self, fact: MemoryClassified, point: Point | None) -> None:
-        """A null; but where the better fact has the same key, that one again, or compaction would lose both."""
-        if point is not None and point.fact == (fact.seq, fact.generation):
-            self._facts[fact.key] = self._shown(point)
+    def _answer_for(self, key: str, fact: tuple[int, int], point: Point | None) -> None:
+        """A null; but where the fact that is shown has the same key, that one again, or compaction would lose it."""
+        if point is not None and point.fact == fact:
+            shown = self._shown(point)
+            self._facts[shown.key] = shown
         else:
-            self._supersede(fact.memory.key, [(fact.seq, fact.generation)])
+            self._supersede(key, [fact])
 
     def _shown(self, point: Point) -> MemoryClassified:
         """The fact whose classifiers the point shows."""

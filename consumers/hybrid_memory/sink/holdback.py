@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from hybrid_memory.schemas import Record
-from hybrid_memory.sink.terms import Fact
+from hybrid_memory.sink.decode import Dead
+from hybrid_memory.sink.terms import Fact, UnreadableFact
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A fact and its own record in `memories.classified`."""
+    """A fact and its own record in `memories.classified`; where nobody can read it, its dead letter too."""
 
     record: Record
-    fact: Fact
+    fact: Fact | UnreadableFact
+    dead: Dead | None = None
 
 
 @dataclass(slots=True)
@@ -56,4 +58,4 @@ class HoldBack:
 
 
 def _is_ready(held: Held, memories: Mapping[int, int]) -> bool:
-    return held.fact.event.seq < memories.get(held.record.partition, 0)
+    return held.fact.seq < memories.get(held.record.partition, 0)

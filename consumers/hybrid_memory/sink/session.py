@@ -19,7 +19,7 @@ from hybrid_memory.sink.decode import Dead, failure, read_fact, read_memory
 from hybrid_memory.sink.holdback import Held, HoldBack
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.state import Braked
-from hybrid_memory.sink.terms import Answer, Fact, Input, Mend
+from hybrid_memory.sink.terms import Answer, Fact, Input, Mend, UnreadableFact
 
 _LOG = logging.getLogger(__name__)
 SOURCE = "urn:hybrid-memory:sink"
@@ -172,25 +172,23 @@ class Session:
             record, topics.classified.partitions, topics.memories.topic_id, self._was_answered(record)
         )
         if fact is not None:
-            self._held.hold(Held(record, fact))
-        if dead is not None:
+            self._held.hold(Held(record, fact, dead))
+        elif dead is not None:
             batch.dead.append(dead)
 
     def _release(self, batch: _Batch) -> None:
         before = len(batch.inputs)
         for held in self._held.release(self._memories, 0 if before and self._facts_last else self.facts_at_once):
             batch.add(held.fact, held.record)
+            if held.dead is not None:
+                batch.dead.append(held.dead)
         self._facts_last = len(batch.inputs) > before
         for partition, held in self._held.waiting(self._memories).items():
             end = self.reader.end((self.topics.memories.name, partition))
-            if held.fact.event.seq >= end:
+            if held.fact.seq >= end:
                 self._held.drop(partition)
-                if held.fact.answered:
-                    continue
-                reason = DecodeError(
-                    "policy", f"its origin is offset {held.fact.event.seq}, and that log ends at {end}"
-                )
-                batch.dead.append(Dead(held.record, failure("policy", reason)))
+                if not held.fact.answered:
+                    batch.dead.append(held.dead or _of_no_memory(held, end))
 
     @property
     def _memories(self) -> dict[int, int]:
@@ -259,9 +257,14 @@ class Session:
             metrics.records.labels(STAGE, "dead").inc()
             metrics.dead_letters.labels(STAGE, item.failure.error_class).inc()
         for item_in, record in zip(batch.inputs, batch.records, strict=True):
-            speed = "classified" if isinstance(item_in, Fact) else "instant"
+            speed = "classified" if isinstance(item_in, Fact | UnreadableFact) else "instant"
             metrics.event_age.labels(STAGE).observe(max(0.0, now - record.timestamp / 1000))
             metrics.time_to_searchable.labels(speed).observe(max(0.0, now - record.timestamp / 1000))
+
+
+def _of_no_memory(held: Held, end: int) -> Dead:
+    reason = DecodeError("policy", f"its origin is offset {held.fact.seq}, and that log ends at {end}")
+    return Dead(held.record, failure("policy", reason))
 
 
 def _warn(dead: Dead) -> None:

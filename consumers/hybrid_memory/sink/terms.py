@@ -86,8 +86,23 @@ class Fact:
     def key(self) -> str:
         return self.event.memory.key
 
+    @property
+    def seq(self) -> int:
+        return self.event.seq
 
-Input = Write | Unreadable | Fact
+
+@dataclass(frozen=True, slots=True)
+class UnreadableFact:
+    """A record of `memories.classified` that can never be applied, under the key of a fact: it hides that one."""
+
+    key: str
+    """Of the memory, not the record's own."""
+    seq: int
+    generation: int
+    answered: bool = False
+
+
+Input = Write | Unreadable | Fact | UnreadableFact
 
 
 @dataclass(frozen=True, slots=True)

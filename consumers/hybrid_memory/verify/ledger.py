@@ -13,7 +13,7 @@ from typing import TypeVar
 from hybrid_memory.schemas import Memory, Record, partition_of
 from hybrid_memory.schemas.identity import split_fact_key
 from hybrid_memory.sink.decode import read_fact, read_memory
-from hybrid_memory.sink.terms import Write
+from hybrid_memory.sink.terms import Fact, Write
 from hybrid_memory.verify.differences import Kind, difference
 from hybrid_memory.verify.states import NOTHING, Said, Shown, digest_of, labels_digest
 from hybrid_memory.verify.views import KEYS
@@ -105,7 +105,7 @@ class Ledger:
         fact, _ = read_fact(record, self._partitions, self._topic_id, answered=True)
         if fact is None and record.value is None:
             self._db.execute("DELETE FROM fact WHERE (key, seq, generation) = (?, ?, ?)", (key, seq, generation))
-        elif fact is not None:
+        elif isinstance(fact, Fact):
             event = fact.event
             row = (key, seq, generation, event.provenance.source, labels_digest(event.classifiers))
             self._db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?, ?, ?, ?)", row)

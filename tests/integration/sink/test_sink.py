@@ -21,6 +21,7 @@ from hybrid_memory.schemas import (
     decode_memory,
     encode_fact,
     encode_memory,
+    fact_key,
     partition_of,
 )
 from tests.integration.sink.world import World
@@ -156,6 +157,24 @@ def test_a_foreign_or_impossible_origin_is_dead_not_held(world: World) -> None:
     assert len(reasons) == 2
     assert any("AAAA" in reason for reason in reasons)
     assert any("ends at" in reason for reason in reasons)
+
+
+def test_poison_under_the_key_of_a_fact_is_answered_with_it_or_with_a_null(world: World) -> None:
+    first, second = world.send(encode_memory(memory("I love tea")), encode_memory(memory("I love sushi")))
+    seqs = (first.offset, second.offset, second.offset + 1000)
+    keys = [fact_key("ann/m", seq, 1).encode() for seq in seqs]
+    gone, shown, never = (NewRecord(CLASSIFIED, key, b"{not json", partition=first.partition) for key in keys)
+    world.send(never, shown, fact(world, memory("I love sushi"), second, "a"), gone)
+    with world.sink() as sink:
+        sink.settle()
+        world.send(shown)
+        sink.settle()
+        assert sink.point("m").classifiers == ("a",)
+    last = {record.key: record.value for record in world.read(CLASSIFIED)}
+    assert last[keys[0]] is None
+    assert json.loads(last[keys[1]] or b"")["classifiers"] == ["a"]
+    assert last[keys[2]] == b"{not json"  # it hides nothing
+    assert len(world.read(f"dlq.{CLASSIFIED}")) == 4
 
 
 def test_of_two_edits_of_one_version_the_first_wins(world: World) -> None:

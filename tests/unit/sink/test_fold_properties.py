@@ -21,10 +21,11 @@ from hybrid_memory.schemas import (
     MemoryEvent,
     Position,
     derive_memory_id,
+    fact_key,
     memory_key,
 )
 from hybrid_memory.sink.fold import fold
-from hybrid_memory.sink.terms import Fact, Input, Log, Mend, Unreadable, Write
+from hybrid_memory.sink.terms import Fact, Input, Log, Mend, Unreadable, UnreadableFact, Write
 
 USER = "u"
 TEXTS = ("tea", "Tea", "milk")
@@ -70,7 +71,7 @@ class World:
     """Both topics, uncompacted: what stands at offset n is item n; None was compacted away."""
 
     memories: list[Write | Unreadable | None] = field(default_factory=list)
-    facts: list[MemoryClassified | FactSuperseded | None] = field(default_factory=list)
+    facts: list[MemoryClassified | FactSuperseded | UnreadableFact | None] = field(default_factory=list)
     answers: int = 0
 
     def write(self, event: MemoryEvent, if_seq: int | None = None) -> None:
@@ -91,10 +92,11 @@ class World:
         fact_end = sink.facts
         while fact_end < min(sink.facts + fact_count, len(self.facts)):
             fact = self.facts[fact_end]
-            if isinstance(fact, MemoryClassified):
+            if isinstance(fact, MemoryClassified | UnreadableFact):
                 if fact.seq >= end:
                     break  # held back
-                batch.append(Fact(fact, answered=answered))
+                read_fact = Fact(fact) if isinstance(fact, MemoryClassified) else fact
+                batch.append(replace(read_fact, answered=answered))
             fact_end += 1
         folded = fold(sink.index, batch, rules=RULES, log=LOG)
         sink.index.update(folded.points)
@@ -119,12 +121,19 @@ class World:
         """Legal compaction: before a mark only the last record of each key is left."""
         world = World(list(self.memories), list(self.facts))
         for log, mark in ((world.memories, memories), (world.facts, facts)):
-            last = {record.key: offset for offset, record in enumerate(log[:mark]) if record is not None}
+            last = {log_key(record): offset for offset, record in enumerate(log[:mark]) if record is not None}
             for offset in range(min(mark, len(log))):
                 record = log[offset]
-                if record is not None and last[record.key] != offset:
+                if record is not None and last[log_key(record)] != offset:
                     log[offset] = None
         return world
+
+
+def log_key(record: Write | Unreadable | MemoryClassified | FactSuperseded | UnreadableFact) -> str:
+    """The key of a record in its own topic."""
+    if isinstance(record, UnreadableFact):
+        return fact_key(record.key, record.seq, record.generation)
+    return record.key
 
 
 def machine_fact(memory: Memory, seq: int, generation: int, source: str, word: str = "") -> MemoryClassified:
@@ -166,6 +175,7 @@ actions = st.one_of(
     st.tuples(st.just("poison"), st.sampled_from(IDS)),
     st.tuples(st.just("fact"), st.integers(0, 3), st.integers(1, 2), st.sampled_from(["llm", "rules"])),
     st.tuples(st.just("fact"), st.integers(0, 3), st.integers(1, 2), st.sampled_from(["llm", "rules"])),
+    st.tuples(st.just("poison fact"), st.integers(0, 3), st.integers(1, 2)),
     st.tuples(st.just("step"), st.integers(0, 3), st.integers(1, 4), st.integers(0, 4), st.none() | st.integers(0, 3)),
     st.tuples(st.just("snapshot")),
     st.tuples(st.just("leave behind")),
@@ -191,6 +201,10 @@ def play(world: World, sink: Sink, zombie: Sink, moves: Sequence[tuple], late: S
                 if isinstance(record, Write) and isinstance(record.event, Memory) and not record.event.classifiers:
                     world.facts.append(machine_fact(record.event, record.seq, generation, source))
                     stream = True
+            case ("poison fact", where, generation) if world.memories:
+                record = world.memories[max(0, len(world.memories) - 1 - where)]
+                assert record is not None
+                world.facts.append(UnreadableFact(record.key, record.seq, generation))
             case ("step", who, count, fact_count, crash):  # a sink may die before any of its answers
                 world.step(zombie if who == 0 else sink, count, fact_count, crash)
             case ("snapshot",):
@@ -246,8 +260,9 @@ def test_at_rest_log_index_and_rebuild_agree(moves: list[tuple], data: st.DataOb
         compacted.step(rebuilt, data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5)), answered=True)
     assert view(rebuilt.index) == view(sink.index)
 
-    # And no fact is left in the log that does not count.
+    # And no fact is left in the log that does not count, or that nobody can read.
     left = world.compacted(len(world.memories), len(world.facts)).facts
+    assert not any(isinstance(fact, UnreadableFact) for fact in left)
     counts = {(point.key, *point.fact) for point in sink.index.values() if point.fact}
     assert {(f.memory.key, f.seq, f.generation) for f in left if isinstance(f, MemoryClassified)} <= counts
 
@@ -307,16 +322,17 @@ def last_words(world: World) -> dict[str, Memory | None]:
 
 @settings(max_examples=300, deadline=None)
 @given(
-    st.lists(st.one_of(actions.filter(lambda move: move[0] in ("write", "edit", "poison", "fact"))), max_size=20),
+    st.lists(actions.filter(lambda move: move[0] in ("write", "edit", "poison", "fact", "poison fact")), max_size=20),
     st.data(),
 )
 def test_a_batch_is_its_records_one_by_one(moves: list[tuple], data: st.DataObject) -> None:  # type: ignore[type-arg]
     """Folding records together gives what folding them singly gives."""
     world = World()
     play(world, Sink(), Sink(), moves)
-    records: list[Input] = [r for r in world.memories if r] + [
-        Fact(f) for f in world.facts if isinstance(f, MemoryClassified)
-    ]
+    records: list[Input] = [record for record in world.memories if record]
+    for fact in world.facts:
+        if isinstance(fact, MemoryClassified | UnreadableFact):
+            records.append(Fact(fact) if isinstance(fact, MemoryClassified) else fact)
     together = fold({}, records, rules=RULES, log=LOG)
     singly: Index = {}
     for record in records:

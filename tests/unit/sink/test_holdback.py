@@ -48,13 +48,13 @@ def test_of_what_is_ready_so_many_are_let_go_in_order_and_none_starves(
         rest = queue[len(of[number]) :]
         assert hold_back.number(number) == len(rest)
         assert hold_back.first().get(number) == next(iter(rest), None)
-        waits = rest and rest[0].fact.event.seq >= memories.get(number, 0)
+        waits = rest and rest[0].fact.seq >= memories.get(number, 0)
         assert (number in hold_back.waiting(memories)) == bool(waits)
 
 
 def _ready(queue: list[Held], position: int) -> list[Held]:
     """The facts at its front whose memories were read."""
     for number, one in enumerate(queue):
-        if one.fact.event.seq >= position:
+        if one.fact.seq >= position:
             return queue[:number]
     return queue
