@@ -46,7 +46,7 @@ def make_topics(settings: Settings, partitions: int = 2, **config: str) -> None:
     wanted = [
         NewTopic(settings.topic_prefix + spec.name, partitions, 1, config={**spec.config, **config})
         for spec in load_registry()
-        if spec.name in (MEMORIES, CLASSIFIED, DLQ, REPLAYS)
+        if spec.name in (MEMORIES, CLASSIFIED, DLQ, f"dlq.{CLASSIFIED}", REPLAYS)
     ]
     for future in cluster.admin.create_topics(wanted).values():
         future.result(30)

@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 from hybrid_memory.index.points import StoredPoint
 from hybrid_memory.index.store import VectorStore
@@ -87,12 +86,7 @@ def facts_for(world: World, store: VectorStore) -> list[NewRecord]:
 
 def compact(world: World) -> None:
     """Let compaction run over all but the last record of each partition, and wait until it has."""
-    cluster = Cluster(world.settings)
-    eager = {"segment.ms": "100", "min.cleanable.dirty.ratio": "0.01", "min.compaction.lag.ms": "0"}
-    entries = [ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in eager.items()]
-    for name in (MEMORIES, CLASSIFIED):
-        resource = ConfigResource(ResourceType.TOPIC, world.topic(name).name, incremental_configs=entries)
-        cluster.result(cluster.admin.incremental_alter_configs([resource])[resource])
+    world.configure(MEMORIES, CLASSIFIED, segment_ms="100", min_cleanable_dirty_ratio="0.01", min_compaction_lag_ms="0")
 
 
 def roll(world: World) -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
 from hybrid_memory.classifier import default_taxonomy
 from hybrid_memory.index.edge import EdgeStore
 from hybrid_memory.index.hashing import HashEmbedder
@@ -62,15 +64,26 @@ class World:
     def topic(self, name: str) -> TopicInfo:
         return Cluster(self.settings).topics([self.settings.topic_prefix + name])[self.settings.topic_prefix + name]
 
+    def configure(self, *names: str, **config: str) -> None:
+        """Change settings of topics; dots are written as underscores."""
+        entries = [
+            ConfigEntry(key.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for key, value in config.items()
+        ]
+        cluster = Cluster(self.settings)
+        for name in names:
+            topic = ConfigResource(ResourceType.TOPIC, self.topic(name).name, incremental_configs=entries)
+            cluster.result(cluster.admin.incremental_alter_configs([topic])[topic])
+
     def read(self, name: str) -> list[Record]:
         """All records of a topic, oldest first within a partition."""
-        from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+        from confluent_kafka import TopicPartition
 
         topic = self.topic(name)
-        ends = Cluster(self.settings).ends(topic)
-        consumer = make_consumer(self.settings, "test", **{"enable.partition.eof": True})
-        consumer.assign([TopicPartition(topic.name, number, OFFSET_BEGINNING) for number in ends])
-        records, open_partitions, deadline = [], set(ends), time.monotonic() + 30
+        starts = Cluster(self.settings).starts(topic)  # asking for "the beginning" takes librdkafka half a second
+        consumer = make_consumer(self.settings, "test", **{"enable.partition.eof": True, "fetch.wait.max.ms": 10})
+        consumer.assign([TopicPartition(topic.name, number, start) for number, start in starts.items()])
+        records, open_partitions, deadline = [], set(starts), time.monotonic() + 30
         try:
             while open_partitions:
                 assert time.monotonic() < deadline, f"{name} cannot be read to its end"
