@@ -13,8 +13,8 @@ from hybrid_memory.schemas import Record
 _LOG = logging.getLogger(__name__)
 _LONGEST_BATCH_MS = 30 * 60 * 1000
 """Mem0 may be away for a while; who dies is missed by his heartbeats, whatever this says."""
-_READ_AHEAD_KB = 8192
-"""What waits in this process while Mem0 is asked: enough for thousands of hints."""
+_READ_AHEAD_KB = 1024
+"""What waits in this process while Mem0 is asked. librdkafka holds several times as much, in whole fetches."""
 _REFUSED = {
     KafkaError.GROUP_AUTHORIZATION_FAILED: "does not let us into the consumer group",
     KafkaError.TOPIC_AUTHORIZATION_FAILED: "does not let us read the topic",

@@ -13,6 +13,7 @@ from hybrid_memory.schemas import partition_of
 
 _SILENT_SECONDS = 15.0
 _BATCH = 1000
+_READ_AHEAD_KB = 8192
 
 
 class View:
@@ -22,7 +23,8 @@ class View:
         self.there = there
         self._cluster, self._topic = cluster, topic
         self._next = dict.fromkeys(range(topic.partitions), 0)
-        self._consumer = make_consumer(settings, GROUP, **{"enable.partition.eof": True, "fetch.wait.max.ms": 20})
+        reading = {"enable.partition.eof": True, "fetch.wait.max.ms": 20, "queued.max.messages.kbytes": _READ_AHEAD_KB}
+        self._consumer = make_consumer(settings, GROUP, **reading)
         self._begin()
 
     def catch_up(self) -> None:
