@@ -18,9 +18,7 @@ class Added:
     position: Position
 
 
-def to_record(
-    event: MemoryEvent, traceparent: str | None = None, *, source: str = SOURCE
-) -> NewRecord:
+def to_record(event: MemoryEvent, traceparent: str | None = None, *, source: str = SOURCE) -> NewRecord:
     """The record that says `event`; `source` is its `ce_source`."""
     return encode_memory(event, source=source, trace=w3c_headers(traceparent))
 
