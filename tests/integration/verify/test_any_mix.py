@@ -219,7 +219,8 @@ class AnyMix(RuleBasedStateMachine):
     def check(self) -> None:
         self.mix.settle()
         report = self.mix.verified()
-        assert (report.equal, report.changing) == (True, 0), report
+        assert (report.kinds, report.behind, report.changing) == ({}, [], 0), report.examples
+        assert report.equal
 
     def teardown(self) -> None:
         with self.stack:
