@@ -25,7 +25,7 @@ CLASSIFIED, MANY = 100, 100_000
 SPEED = 5.0
 """Texts a second of the classifier: what the seed says of a GPU."""
 FLAT = 0.8
-"""The share of its first speed that the last quarter of an import must keep."""
+"""The share of its first speed that the second half of an import must keep."""
 _LOOK_SECONDS = 0.05
 _DEADLINE = 900.0
 
@@ -66,20 +66,20 @@ def many(settings: Settings, texts: Sequence[str], memories: int = MANY) -> list
     """The import of very many: how many a second, whether that stays so, and the memory of the process. Raises as
     `classified`."""
     done = _import(settings, Platform(memories, texts))
-    first, last = _quarters(done.asked, memories)
+    first, last = _halves(done.asked, memories)
     flat = at_least_times(first, FLAT)
     return [
         rates("import", memories, memories / done.seconds),
-        rates("import, last quarter", memories, last, "first quarter", first, flat),
+        rates("import, second half", memories, last, "first half", first, flat),
         Figure("import, its memory", memories, done.megabytes, "MB", target=at_most(300, "MB")),
     ]
 
 
-def _quarters(asked: Sequence[float], memories: int) -> tuple[float, float]:
-    """Memories a second in the first and in the last quarter, by when pages were asked for."""
-    pages = len(asked) // 4
+def _halves(asked: Sequence[float], memories: int) -> tuple[float, float]:
+    """Memories a second in the first and in the second half, by when pages were asked for."""
+    middle = len(asked) // 2
     size = memories / len(asked)
-    return size * pages / (asked[pages] - asked[0]), size * pages / (asked[-1] - asked[-1 - pages])
+    return size * middle / (asked[middle] - asked[0]), size * middle / (asked[-1] - asked[-1 - middle])
 
 
 def _import(settings: Settings, platform: Platform, *options: str) -> Import:
