@@ -67,8 +67,7 @@ def main() -> None:
     def opened(settings: Settings) -> tuple[Classifier, Choice]:  # of no use here: who classifies is said by the tests
         return MortalKnown(manner()), Choice("qwen", "the tests say so")
 
-    run_module.Publisher = Mortal  # type: ignore[misc]
-    delivering.Delivery = MortalDelivery  # type: ignore[misc]
+    vars(run_module)["Publisher"], vars(delivering)["Delivery"] = Mortal, MortalDelivery
     try:
         if sys.argv[1] == "--all":
             run_module.work_on_all(load_settings(), opened)

@@ -166,7 +166,12 @@ class AnyMix(RuleBasedStateMachine):
         self, shadow: bool, generation: int | None, user: tuple[str, ...], stale: bool, meanwhile: list[Memory]
     ) -> None:
         filters = ReplayFilters(users=user, stale=stale)
-        writer = threading.Thread(target=lambda: [self.mix.remember(memory) for memory in meanwhile])
+
+        def write() -> None:
+            for memory in meanwhile:
+                self.mix.remember(memory)
+
+        writer = threading.Thread(target=write)
         writer.start()
         job = self.mix.replay(ReplayRequest(filters, generation=generation, shadow=shadow))
         writer.join()

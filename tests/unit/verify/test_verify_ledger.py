@@ -18,11 +18,11 @@ from hybrid_memory.schemas import (
     encode_fact,
     encode_memory,
 )
-from hybrid_memory.sink.terms import Unreadable
+from hybrid_memory.sink.terms import Unreadable, UnreadableFact
 from hybrid_memory.verify.differences import difference
 from hybrid_memory.verify.ledger import Ledger
 from hybrid_memory.verify.states import NOTHING, Shown
-from tests.unit.sink.test_fold_properties import USER, WHEN, Index, Sink, World, actions, classify_rest, play
+from tests.unit.sink.test_fold_properties import USER, WHEN, Index, Sink, World, actions, classify_rest, log_key, play
 
 
 def records(world: World) -> tuple[list[Record], list[Record]]:
@@ -34,7 +34,9 @@ def records(world: World) -> tuple[list[Record], list[Record]]:
         elif said is not None:
             memories.append(read(encode_memory(said.event, if_seq=said.if_seq), offset))
     for offset, fact in enumerate(world.facts):
-        if fact is not None:
+        if isinstance(fact, UnreadableFact):
+            facts.append(Record(CLASSIFIED, 0, offset, offset * 1000, log_key(fact).encode(), b"{"))
+        elif fact is not None:
             facts.append(read(encode_fact(fact, 1), offset))
     return memories, facts
 
