@@ -15,6 +15,7 @@ from hybrid_memory.mem0.sync import Display, Round
 _LINE_SECONDS = 5.0
 _FRAME_SECONDS = 0.1
 _WIDTH = 130
+_WORTH_A_RATE = 1000
 _KINDS = ("missing", "different", "gone", "refused", "waiting")
 
 
@@ -78,11 +79,8 @@ def print_round(done: Round, published: Done | None, dry_run: bool, as_json: boo
 
 def _said(done: Round, published: Done | None, dry_run: bool) -> Iterator[str]:
     tally = done.tally
-    rate = tally.listed / max(done.seconds, 1e-9)
-    yield (
-        f"project {done.project}: {tally.listed:,} memories compared in {done.seconds:.1f} s ({rate:,.0f}/s): "
-        f"{_kinds(tally)}"
-    )
+    rate = f" ({tally.listed / done.seconds:,.0f}/s)" if tally.listed >= _WORTH_A_RATE else ""
+    yield f"project {done.project}: {tally.listed:,} memories compared in {done.seconds:.1f} s{rate}: {_kinds(tally)}"
     if tally.classifying_seconds:
         yield f"{tally.classified:,} classified, which took the classifier {tally.classifying_seconds:.1f} s"
     if dry_run:
