@@ -9,6 +9,7 @@ import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -81,7 +82,7 @@ class Doors:
         return False
 
     def said(self) -> str:
-        lines = [f"killed {self.killed}, ended by themselves {self.ended}"]
+        lines = [f"killed {dict(Counter(self.killed))}, ended by themselves {self.ended}"]
         for name in COMMANDS:
             path = self.folder / f"{name}.log"
             lines.append(f"--- {name}\n{path.read_text()[-3000:] if path.exists() else ''}")
