@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -68,7 +68,6 @@ class Mix:
     """Topics of their own, and what stands behind `hm serve`, which may be stopped for a while."""
 
     world: World
-    stack: ExitStack = field(default_factory=ExitStack)
     served: Serving | None = None
     classifiers: int = 0
     sent: list[tuple[Position, Memory]] = field(default_factory=list)
