@@ -14,6 +14,7 @@ from hybrid_memory.runtime.kafka import Cluster, TopicInfo
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.schemas import CLASSIFIED, MEMORIES
 from hybrid_memory.schemas.mem0 import MEM0_HINTS
 
 _PATIENCE_SECONDS = 3.0
@@ -69,8 +70,9 @@ def _ask(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:
 
 
 def _patiently(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:
-    """As `_ask`, but that a topic may still be made: beside a system that starts, it will be."""
-    cluster, name = Cluster(settings), settings.topic_prefix + MEM0_HINTS
-    if name not in cluster.topics([name]):
-        raise Unavailable(f"topic {name} does not exist; make it with: hm topics apply")
+    """As `_ask`, but that topics may still be made: beside a system that starts, they will be."""
+    names = {settings.topic_prefix + name for name in (MEM0_HINTS, MEMORIES, CLASSIFIED)}
+    missing = names - Cluster(settings).topics(names).keys()
+    if missing:
+        raise Unavailable(f"topic {min(missing)} does not exist; make it with: hm topics apply")
     return _ask(settings, api)

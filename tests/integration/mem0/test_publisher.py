@@ -14,6 +14,7 @@ from hybrid_memory.mem0.states import from_platform, from_store
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.runtime.topics import apply_topics
 from hybrid_memory.schemas import NewRecord, decode_memory, encode_memory
 from hybrid_memory.schemas.mem0 import MEM0_HINTS, Mem0Hint
 from tests.integration.mem0.platform import PROJECT, FakePlatform
@@ -195,6 +196,19 @@ def test_a_wrong_key_and_a_missing_platform_are_refused_in_a_sentence(settings: 
     away = settings.model_copy(update={"mem0": settings.mem0.model_copy(update={"url": "http://127.0.0.1:9"})})
     with pytest.raises(Refusal, match=r"does not answer .*nothing was changed"):
         once(away)
+
+
+def test_it_waits_for_topics_that_are_still_to_be_made(settings: Settings, platform: FakePlatform, client: Any) -> None:
+    mine = settings.model_copy(update={"topic_prefix": f"{settings.topic_prefix}later."})
+    memory_id = add(client, "Lives in Lisbon")
+
+    def make() -> None:
+        apply_topics(mine)
+        with Publisher(mine) as publisher:
+            send(publisher, [hint(memory_id, "webhook")])
+
+    with published(mine, meanwhile=make):
+        until(lambda: last(records(mine)) == wanted(platform))
 
 
 def test_every_record_knows_its_schema(settings: Settings, client: Any, publisher: Publisher) -> None:

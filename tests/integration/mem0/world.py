@@ -66,8 +66,8 @@ def twice(found: list[Record]) -> list[str]:
 
 
 @contextmanager
-def published(settings: Settings) -> Iterator[None]:
-    """A publisher runs while the context lasts."""
+def published(settings: Settings, meanwhile: Callable[[], None] = lambda: None) -> Iterator[None]:
+    """A publisher runs while the context lasts; `meanwhile` is done before it can begin."""
     stop, ready, errors = threading.Event(), threading.Event(), list[BaseException]()
 
     def run() -> None:
@@ -80,6 +80,7 @@ def published(settings: Settings) -> Iterator[None]:
     thread = threading.Thread(target=run)
     thread.start()
     try:
+        meanwhile()
         assert ready.wait(30), "the publisher does not begin"
         yield
     finally:
