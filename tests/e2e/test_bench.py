@@ -19,6 +19,7 @@ def hm_bench(*arguments: str, env: dict[str, str]) -> "subprocess.CompletedProce
     )  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(120)
 def test_everything_is_measured_and_cleaned_up(tmp_path: Path, kafka_cache: Path) -> None:
     texts, out, temporary = tmp_path / "texts.txt", tmp_path / "out.json", tmp_path / "tmp"

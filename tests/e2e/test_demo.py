@@ -79,7 +79,7 @@ def test_it_says_plainly_what_a_search_does_not_show(env: dict[str, str], tmp_pa
     ("asked", "when"),
     [
         (signal.SIGINT, "Kafka is starting"),
-        (signal.SIGTERM, "has its topics"),
+        pytest.param(signal.SIGTERM, "has its topics", marks=pytest.mark.slow),
         pytest.param(signal.SIGINT, "3  Search", marks=pytest.mark.slow),
     ],
 )

@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.programs import environment, run
 
 PEOPLE = [
@@ -15,6 +17,7 @@ PEOPLE = [
 ]
 
 
+@pytest.mark.slow
 def test_everything_is_asked_both_ways_and_cleaned_up(tmp_path: Path, kafka_cache: Path) -> None:
     file, out, temporary = tmp_path / "questions.json", tmp_path / "out.json", tmp_path / "tmp"
     file.write_text(json.dumps(PEOPLE))

@@ -69,6 +69,7 @@ def test_a_worker_joins_and_leaves_and_an_idle_third_takes_over(stream: StreamWo
     first.end(signal.SIGKILL)
     assert second.end() == 0
     before = third.metric("hm_classified_texts_total")
+    stream.add(f"third {text}" for text in texts(20))
     stream.settle(40)
     assert third.metric("hm_classified_texts_total") > before
     assert third.readiness() == "ok"

@@ -82,6 +82,7 @@ def test_a_second_user_of_the_folder_is_refused(broker: Broker, kafka_cache: Pat
     assert broker.running
 
 
+@pytest.mark.slow
 def test_a_port_that_is_taken_is_refused_and_a_remembered_one_replaced(tmp_path: Path, kafka_cache: Path) -> None:
     with socket.create_server(("127.0.0.1", free_port())) as taken:
         port = taken.getsockname()[1]

@@ -158,6 +158,7 @@ def test_kafka_dies_and_comes_back(broker: Broker, settings: Settings) -> None:
     }
 
 
+@pytest.mark.slow
 def test_an_absence_shorter_than_the_timeout_is_not_felt(broker: Broker, settings: Settings) -> None:
     with (
         MemoryClient(settings=settings, timeout=60.0) as client,
@@ -181,6 +182,7 @@ def test_an_absence_shorter_than_the_timeout_is_not_felt(broker: Broker, setting
     assert written(settings) == 103
 
 
+@pytest.mark.slow
 async def test_the_ingest_writer_gives_up_soon_and_for_good(broker: Broker, settings: Settings) -> None:
     writer = KafkaWriter(settings, delivery_timeout=2.0)
     records = [encode_memory(Memory.new(user_id="u", text=str(i))) for i in range(3)]
@@ -253,6 +255,7 @@ def test_publish_where_no_kafka_is(settings: Settings, tmp_path: Path) -> None:
         run(str(tmp_path), settings.bootstrap_servers, None, False)
 
 
+@pytest.mark.slow
 def test_publish_stops_when_kafka_dies(broker: Broker, settings: Settings, tmp_path: Path) -> None:
     environment = {**env(settings), "HM_KAFKA__DELIVERY_TIMEOUT_MS": "3000"}
     complaints = tmp_path / "complaints"

@@ -23,6 +23,7 @@ def test_batched_answers_are_the_librarys_own() -> None:
     assert shape.answer_together(model, work, batch=4) == expected
 
 
+@pytest.mark.slow
 def test_so_are_those_of_its_first_layers(two_layers: Any) -> None:
     work = shape.make_workload(10, prefix=60, answers=(1, 5))
     expected = shape.answer_one_by_one(two_layers, work)

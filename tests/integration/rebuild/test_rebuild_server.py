@@ -46,6 +46,7 @@ def held_by(settings: Settings, name: str) -> dict[str, Any]:
         store.close()
 
 
+@pytest.mark.slow
 async def test_sinks_and_apis_go_over(world: World, server: QdrantClient, settings: Settings) -> None:
     generations = open_generations(settings.qdrant)
     world.send(*life(1, 60))
