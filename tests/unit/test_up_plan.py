@@ -1,14 +1,16 @@
 """What `hm up` decides before it starts anything."""
 
 import socket
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from hybrid_memory.local.decision import Decision, decide
 from hybrid_memory.local.locks import lock_folder
 from hybrid_memory.local.ports import free_port
-from hybrid_memory.local.up_plan import make_plan
+from hybrid_memory.local.up_plan import Plan, make_plan
 from hybrid_memory.local.welcome import welcome
 from hybrid_memory.runtime.access.caller import Scope
 from hybrid_memory.runtime.access.key_file import change_keys
@@ -113,6 +115,17 @@ def test_the_welcome_has_three_commands_to_copy(tmp_path: Path) -> None:
     plan = make_plan(load_settings(data_dir=tmp_path, http={"port": 0}), _RULES)
     commands = [line for line in welcome(plan, 3.2).splitlines() if line.startswith(f"  curl {plan.url}/")]
     assert len(commands) == 3
+
+
+def test_the_welcome_has_what_another_terminal_needs(tmp_path: Path) -> None:
+    def exports(plan: Plan) -> list[str]:
+        return [line.split("=")[0] for line in welcome(plan, 3.2).splitlines() if line.startswith("  export ")]
+
+    plan = make_plan(load_settings(data_dir=tmp_path / "of mine", http={"port": 0}), _RULES)
+    assert f"  export HM_DATA_DIR='{tmp_path}/of mine'" in welcome(plan, 3.2).splitlines()
+    assert f"  export HM_HTTP__PORT={urlsplit(plan.url).port}" in welcome(plan, 3.2).splitlines()
+    usual = replace(plan, data_dir=load_settings().data_dir, url="http://127.0.0.1:8765")
+    assert exports(usual) == ["  export HM_KAFKA__BOOTSTRAP_SERVERS"]
 
 
 def test_an_address_for_others_needs_keys_before_anything_starts(tmp_path: Path) -> None:

@@ -50,6 +50,9 @@ def rebuild(settings: Settings, options: Options) -> int:
             name = place.generations.next()
             embedder = make_embedder(settings)
             again = name in place.generations.names()
+            current = place.generations.current()
+            if current not in place.generations.names():
+                say(f"there is no index {place.describe(current)}; where it is elsewhere, stop this and say where")
             say(f"{'going on with' if again else 'building'} {place.describe(name)}; what serves goes on")
             store = _opened(place, name, embedder.dimensions, again)
             try:
@@ -152,7 +155,8 @@ def _check(serving: Summary | None, rows: Sequence[Row], options: Options) -> No
 def _switch(place: Place, name: str, serving: Summary | None, embedder: str) -> None:
     before = place.generations.current()
     place.generations.switch(name)
-    say(f"{place.describe(name)} is the index now; the one before is kept until: hm rebuild drop")
+    kept = "; the one before is kept until: hm rebuild drop" if before in place.generations.names() else ""
+    say(f"{place.describe(name)} is the index now{kept}")
     say(_who_follows(place, before, serving, embedder))
 
 

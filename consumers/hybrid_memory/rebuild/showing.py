@@ -29,7 +29,9 @@ def print_standings(standings: Sequence[Standing], as_json: bool) -> None:
             table.add_row(one.name, one.role, one.reason, "", "")
         else:
             table.add_row(one.name, one.role, one.summary.embedder, f"{one.summary.memories:,}", f"{one.behind:,}")
-    Console().print(table if standings else "there is no index yet")
+    Console().print(
+        table if standings else "there is no index here; name its folder with --data-dir, or start one with: hm serve"
+    )
 
 
 def _fields(standing: Standing) -> dict[str, object]:

@@ -65,6 +65,9 @@ class ServiceView(View):
                 "set HM_API_KEY to a key with the scope admin (hm keys create)"
             ) from None
         except ServiceAway as error:
-            raise Unavailable(f"the service at {self._url}, which holds the index: {error.detail}") from None
+            raise Unavailable(
+                f"the service at {self._url}, which is asked for the index: {error.detail}; "
+                "where it listens elsewhere, name it with --url"
+            ) from None
         except ServiceError as error:
             raise Refusal(f"the service at {self._url} does not tell of its index: {error.detail}") from None

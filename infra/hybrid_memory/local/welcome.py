@@ -1,10 +1,13 @@
 """What `hm up` says when everything is ready."""
 
+import shlex
 import shutil
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from hybrid_memory.local.up_plan import Plan
+from hybrid_memory.runtime.settings import HttpSettings, Settings
 
 _HEADER = "-H 'content-type: application/json'"
 _KEY = '-H "X-API-Key: $KEY"'
@@ -30,11 +33,22 @@ Add a memory, search, list the users{" (KEY is one of yours; hm keys list names 
 
 Or publish to Kafka, from another terminal:
 
-  export HM_KAFKA__BOOTSTRAP_SERVERS={plan.bootstrap_servers}
+{_exports(plan)}
   echo '{add}' | {_hm()} publish
 
 Ctrl-C stops everything.
 """
+
+
+def _exports(plan: Plan) -> str:
+    """What another terminal has to know, so that every command means this system."""
+    usual, port = Settings.model_fields, urlsplit(plan.url).port
+    names = {"HM_KAFKA__BOOTSTRAP_SERVERS": plan.bootstrap_servers}
+    if plan.data_dir != usual["data_dir"].get_default(call_default_factory=True):
+        names["HM_DATA_DIR"] = shlex.quote(str(plan.data_dir))
+    if port != HttpSettings().port:
+        names["HM_HTTP__PORT"] = str(port)
+    return "\n".join(f"  export {name}={value}" for name, value in names.items())
 
 
 def _hm() -> str:

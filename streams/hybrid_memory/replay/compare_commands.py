@@ -8,7 +8,7 @@ import typer
 if TYPE_CHECKING:
     from hybrid_memory.schemas.replays import ReplayOutcome
 
-JobName = Annotated[str, typer.Argument(metavar="JOB", help="As hm replay list shows it, or an end of its id.")]
+JobName = Annotated[str, typer.Argument(metavar="REPLAY", help="Its id, or enough of its beginning or end.")]
 Servers = Annotated[str | None, typer.Option("--bootstrap-servers", help="Kafka, as host:port.", metavar="HOST:PORT")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

@@ -14,6 +14,9 @@ from hybrid_memory.replay.estimate import Estimate
 from hybrid_memory.replay.job import Job
 from hybrid_memory.schemas.replays import ReplayDefinition, ReplayFilters, ReplayOutcome
 
+_WRAPPED = ("meant", "says", "")
+"""The columns of long texts; the others are never cut in two."""
+
 
 def as_dict(job: Job, now: datetime) -> dict[str, Any]:
     """A job as JSON: its definition, what is wanted, what has become of it, and each partition."""
@@ -47,7 +50,8 @@ def print_jobs(jobs: Sequence[Job], now: datetime, as_json: bool) -> None:
         definition = job.definition
         meant = ("shadow; " if definition.shadow else "") + told(definition.filters)
         generation, ratio = str(definition.generation), f"{job.ratio:.0%}"
-        cells = (job.id, job.state(now), ratio, f"{job.classified:,}", generation, definition.classifier.kind, meant)
+        state = job.outcome.state if job.outcome else job.state(now)
+        cells = (job.id, state, ratio, f"{job.classified:,}", generation, definition.classifier.kind, meant)
         table.add_row(*map(Text, cells))
     Console().print(table)
 
@@ -168,5 +172,5 @@ def _ratio(job: Job, number: int) -> float:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column, overflow="fold", no_wrap=column == "replay")
+        table.add_column(column, overflow="fold", no_wrap=column not in _WRAPPED)
     return table

@@ -197,7 +197,10 @@ def test_a_lost_disk(world: World, capfd: pytest.CaptureFixture[str]) -> None:
         shown = served.shown
     shutil.rmtree(world.folder / "index")
     assert rebuild(world.settings, Options()) == 0
-    assert "no index to compare" in capfd.readouterr().err
+    said = capfd.readouterr().err
+    assert f"there is no index {world.folder / 'index'};" in said
+    assert "no index to compare" in said
+    assert "is kept" not in said
     with serving(world) as served:
         served.settle()
         assert served.shown.keys() == shown.keys()

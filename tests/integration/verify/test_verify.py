@@ -152,7 +152,9 @@ def test_without_an_index_it_says_so(world: World, tmp_path: Path) -> None:
         HM_DATA_DIR=str(tmp_path / "none"),
     )
     check_refusal(run("verify", env=env), "there is no index", "--url")
-    check_refusal(run("verify", "--url", "http://127.0.0.1:1", env=env), "http://127.0.0.1:1", "does not answer")
+    check_refusal(
+        run("verify", "--url", "http://127.0.0.1:1", env=env), "http://127.0.0.1:1", "does not answer", "with --url"
+    )
     check_refusal(run("verify", "--url", "localhost", env=env), "http://host:8765")
     check_refusal(run("verify", "--provisional-older-than", "soon", env=env), "15m")
     check_refusal(run("verify", env=env | {"HM_TOPIC_PREFIX": "none."}), "none.memories", "hm topics apply")

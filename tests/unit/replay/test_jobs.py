@@ -11,12 +11,14 @@ from hybrid_memory.replay.job import SILENT, Job, Jobs
 from hybrid_memory.replay.latest import Known, Latest
 from hybrid_memory.replay.pace import Pace, share_of
 from hybrid_memory.replay.request import request_of
+from hybrid_memory.replay.showing import print_jobs
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.schemas import Record
 from hybrid_memory.schemas.replays import (
     ReplayClassifier,
     ReplayDefinition,
     ReplayEvent,
+    ReplayOutcome,
     ReplayProgress,
     ReplayRange,
     ReplayStatus,
@@ -72,6 +74,18 @@ def known(records: list[Record]) -> Job:
         jobs.apply(record)
     [job] = jobs.all()
     return job
+
+
+def test_the_list_cuts_no_heading_in_two_and_says_what_became_of_a_job(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    one = definition(10).model_copy(update={"job": "20261123-014833-d3aa", "shadow": True})
+    outcome = ReplayOutcome(job=one.job, state="promoted", generation=2, at=NOW)
+    print_jobs([Job(one), Job(one, outcome=outcome)], NOW, as_json=False)
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["replay", "state", "done", "classified", "generation", "classifier", "meant"]
+    assert [row.split()[1] for row in rows if row.startswith(one.job)] == ["waiting", "promoted"]
 
 
 def as_record(event: ReplayEvent, offset: int) -> Record:
