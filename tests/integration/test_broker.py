@@ -107,6 +107,7 @@ def test_a_broker_that_dies_while_it_starts_shows_the_end_of_its_log(tmp_path: P
     assert not broker.running
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")
 def test_the_command_stops_its_broker_on_a_signal_and_takes_it_along_when_killed(
     tmp_path: Path, clean_environment: pytest.MonkeyPatch

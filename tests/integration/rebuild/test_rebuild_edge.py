@@ -220,6 +220,7 @@ def test_an_index_that_has_missed_deletes_is_not_gone_back_to(world: World) -> N
     assert generations(world).current() == "index.2"
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done(world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with pytest.raises(Refusal, match=r"no index follows this log yet.*hm serve"):
         rebuild(world.settings, Options())
