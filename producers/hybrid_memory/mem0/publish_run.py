@@ -10,10 +10,10 @@ from dataclasses import asdict
 import uvicorn
 from fastapi import FastAPI
 
-from hybrid_memory.mem0.ending import stopped_when_told
 from hybrid_memory.mem0.patience import Stopped
 from hybrid_memory.mem0.publish import publish, publish_once
 from hybrid_memory.runtime.background import Background
+from hybrid_memory.runtime.ending import stopped_when_told
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.http import install_problems
 from hybrid_memory.runtime.http.listen import bind, run_until_told

@@ -12,8 +12,8 @@ def follow(bootstrap_servers: Servers = None) -> None:
 
     It begins where the last one left off, on whatever machine; the first time, at the end of the feed.
     """
-    from hybrid_memory.mem0.ending import stopped_when_told
     from hybrid_memory.mem0.follow import follow as run
+    from hybrid_memory.runtime.ending import stopped_when_told
     from hybrid_memory.runtime.logs import configure_logs
     from hybrid_memory.runtime.settings import load_settings
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from hybrid_memory.mem0.alongside import Alongside, alongside
-from hybrid_memory.mem0.ending import stopped_when_told
 from hybrid_memory.mem0.patience import Stopped
 from hybrid_memory.mem0.sync import Sync, SyncRequest, opened_sync
 from hybrid_memory.mem0.sync_showing import displayed, print_round
+from hybrid_memory.runtime.ending import stopped_when_told
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.settings import Settings

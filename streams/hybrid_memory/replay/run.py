@@ -2,13 +2,11 @@
 
 import logging
 import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import Any
 
 from hybrid_memory.classifier.choose import Choice, open_classifier, rule_classifier
 from hybrid_memory.classifier.port import Classifier
@@ -22,6 +20,7 @@ from hybrid_memory.replay.starting import ReplayRequest as Request
 from hybrid_memory.replay.starting import create, define, topics_of
 from hybrid_memory.replay.store import find_job, load_jobs, replays_info
 from hybrid_memory.replay.worker import Parts, Worker
+from hybrid_memory.runtime.ending import stopped_when_told
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.publisher import Publisher
@@ -150,23 +149,3 @@ def _classifier(
             yield wanted, classifier
         finally:
             classifier.close()
-
-
-@contextmanager
-def stopped_when_told() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; a second signal ends the process at once."""
-    stop = threading.Event()
-    before: dict[signal.Signals, Any] = {}
-
-    def on_signal(*_: object) -> None:
-        stop.set()
-        for sign, handler in before.items():
-            signal.signal(sign, handler)
-
-    if threading.current_thread() is threading.main_thread():
-        before = {sign: signal.signal(sign, on_signal) for sign in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for sign, handler in before.items():
-            signal.signal(sign, handler)

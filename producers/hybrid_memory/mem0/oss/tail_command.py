@@ -6,10 +6,10 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from hybrid_memory.mem0.ending import stopped_when_told
 from hybrid_memory.mem0.oss.history import History
 from hybrid_memory.mem0.oss.tail import Tail, opened
 from hybrid_memory.mem0.patience import Stopped
+from hybrid_memory.runtime.ending import stopped_when_told
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.settings import Settings
 
