@@ -11,6 +11,7 @@ from hybrid_memory.index.store import VectorStore
 from hybrid_memory.runtime.deadletters import Brake
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.kafka import Cluster
+from hybrid_memory.runtime.membership import Membership
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
@@ -20,7 +21,7 @@ from hybrid_memory.sink.attach import GROUP_PREFIX, Attached, attach
 from hybrid_memory.sink.housekeeping import Housekeeping
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.session import Session
-from hybrid_memory.sink.share import Membership, SharedReader
+from hybrid_memory.sink.share import SharedReader, join
 from hybrid_memory.sink.state import Braked, LogMoved, Reassigned, SinkState, StateName
 from hybrid_memory.sink.terms import Labeller, Log
 from hybrid_memory.sink.vectors import EmbeddingVectoriser
@@ -143,7 +144,7 @@ class Sink:
         if self._member is not None and self._member.group != group:  # the index was made anew
             self._member.close()
             self._member = None
-        self._member = self._member or Membership(self._settings, group, attached.topics.memories)
+        self._member = self._member or join(self._settings, group, attached.topics.memories)
         return SharedReader(self._settings, self._member, topics, attached.start)
 
     def _become(self, name: StateName, reason: str = "") -> None:

@@ -8,15 +8,13 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from hybrid_memory.index.store import TopicPartition as Place
 from hybrid_memory.runtime.errors import Unavailable
-from hybrid_memory.runtime.kafka import TopicInfo, make_consumer, to_record
+from hybrid_memory.runtime.kafka import PASSING, TopicInfo, make_consumer, publish_offsets, to_record
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import Record
 from hybrid_memory.sink.state import LogMoved
 
 _LOG = logging.getLogger(__name__)
 _CLOSE_SECONDS = 2.0
-# librdkafka mends these by itself; it only tells.
-_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 
 
 class LogReader:
@@ -125,12 +123,8 @@ class LogReader:
         return lags
 
     def commit(self, positions: Mapping[Place, int]) -> None:
-        """Publish positions for lag tools. Nothing reads them to start from, so a failure costs nothing."""
-        offsets = [TopicPartition(*place, offset) for place, offset in positions.items()]
-        try:
-            self._consumer.commit(offsets=offsets, asynchronous=True)
-        except KafkaException as error:
-            _LOG.debug("the watermark was not published", extra={"reason": str(error)})
+        """As :func:`~hybrid_memory.runtime.kafka.publish_offsets`."""
+        publish_offsets(self._consumer, positions)
 
     def close(self) -> None:
         """Let go of the connection. Waits a moment for a last commit, and no longer: Kafka may be away."""
@@ -140,7 +134,7 @@ class LogReader:
 
     def _on_error(self, error: KafkaError) -> None:
         """Called within `poll` when all brokers are away, and for faults that concern no partition."""
-        self._away = self._away or error.code() in _PASSING
+        self._away = self._away or error.code() in PASSING
 
     def _is_record(self, message: Message) -> bool:
         place = (message.topic() or "", message.partition() or 0)
@@ -151,7 +145,7 @@ class LogReader:
         if error.code() == KafkaError._PARTITION_EOF:
             self._ends[place] = self._read[place] = max(self._read[place], message.offset() or 0)
             return False
-        if error.code() in _PASSING:
+        if error.code() in PASSING:
             self._away = True
             return False
         raise LogMoved(f"{place[0]}/{place[1]} cannot be read: {error.str()}")

@@ -1,7 +1,7 @@
 """Kafka clients, made from settings, and what a process needs to know of a cluster."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -32,12 +32,10 @@ _REFUSED = {
     KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     KafkaError.GROUP_AUTHORIZATION_FAILED,
 }
+PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
+"""What a consumer only tells: librdkafka mends these by itself."""
 
-_AWAY = {
-    KafkaError._TRANSPORT,
-    KafkaError._TIMED_OUT,
-    KafkaError._ALL_BROKERS_DOWN,
-    KafkaError._RESOLVE,
+_AWAY = PASSING | {
     # A broker that has just started, or a topic just made: who leads what has not got around yet.
     KafkaError._NOENT,
     KafkaError.BROKER_NOT_AVAILABLE,
@@ -136,6 +134,15 @@ def to_record(message: Message) -> Record:
         value=_bytes(message.value()),
         headers=tuple((str(name), _bytes(value)) for name, value in list(message.headers() or ())),
     )
+
+
+def publish_offsets(consumer: Consumer, positions: Mapping[tuple[str, int], int]) -> None:
+    """Publish positions for lag tools. Nothing reads them to start from, so a failure costs nothing."""
+    offsets = [TopicPartition(*place, offset) for place, offset in positions.items()]
+    try:
+        consumer.commit(offsets=offsets, asynchronous=True)
+    except KafkaException as error:
+        _LOG.debug("the watermark was not published", extra={"reason": str(error)})
 
 
 class Cluster:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
-from hybrid_memory.runtime.kafka import Cluster, TopicInfo, make_consumer, to_record
+from hybrid_memory.runtime.kafka import PASSING, Cluster, TopicInfo, make_consumer, to_record
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import Record
 
@@ -17,8 +17,6 @@ _ANSWER_SECONDS = 5.0
 _SILENT_SECONDS = 30.0
 _LINE_SECONDS = 5.0
 _BATCH = 500
-# librdkafka mends these by itself.
-_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 
 Ranges = Mapping[int, tuple[int, int]]
 """Of each partition, the offset to begin at and the one to stop before."""
@@ -120,7 +118,7 @@ def _at_end(message: Message) -> bool:
     assert error is not None
     if error.code() == KafkaError._PARTITION_EOF:
         return True
-    if error.code() in _PASSING or error.retriable():
+    if error.code() in PASSING or error.retriable():
         return False
     raise Refusal(f"topic {message.topic()} cannot be read: {error.str()}")
 

@@ -9,8 +9,8 @@ from typing import Protocol, TypeVar
 from hybrid_memory.classifier.stream.ready import next_wait
 from hybrid_memory.replay.board import Board
 from hybrid_memory.replay.job import Job
-from hybrid_memory.replay.share import Share
 from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.membership import Membership
 from hybrid_memory.schemas.replays import State
 
 FIRST_WAIT = 0.2
@@ -33,7 +33,7 @@ class Display(Protocol):
 class Duty:
     """Of one thread. `partition` is the one that is worked on, None between two."""
 
-    def __init__(self, board: Board, share: Share, display: Display, stop: threading.Event) -> None:
+    def __init__(self, board: Board, share: Membership, display: Display, stop: threading.Event) -> None:
         self._board, self._share, self._display, self._stop = board, share, display, stop
         self._state: tuple[State, str | None] = ("left", None)
         self.partition: int | None = None

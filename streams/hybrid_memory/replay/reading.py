@@ -9,7 +9,7 @@ from typing import Self
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
-from hybrid_memory.runtime.kafka import make_consumer, to_record
+from hybrid_memory.runtime.kafka import PASSING, make_consumer, to_record
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import Record
 
@@ -17,8 +17,6 @@ _GROUP = "hm-replay-reader"  # never committed to
 _BATCH = 500
 _WAIT_SECONDS = 0.2
 _SILENT_SECONDS = 10.0
-# librdkafka mends these by itself.
-_PASSING = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT}
 
 
 class Reader:
@@ -121,7 +119,7 @@ class Reader:
             return offset < end
         if error.code() == KafkaError._PARTITION_EOF:
             self.position = end if offset >= end else self.position
-        elif error.code() not in _PASSING and not error.retriable():
+        elif error.code() not in PASSING and not error.retriable():
             raise Refusal(f"topic {message.topic()} cannot be read: {error.str()}")
         return False
 

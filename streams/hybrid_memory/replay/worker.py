@@ -20,7 +20,7 @@ from hybrid_memory.replay.job import now
 from hybrid_memory.replay.pace import Live, Pace, share_of
 from hybrid_memory.replay.reading import Reader
 from hybrid_memory.replay.scan import Scan, Topics
-from hybrid_memory.replay.share import Share
+from hybrid_memory.replay.share import join
 from hybrid_memory.runtime.deadletters import Brake
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.publisher import Publisher
@@ -54,7 +54,7 @@ class Worker:
 
     def __init__(self, parts: Parts) -> None:
         self._parts, self._board, self._definition = parts, parts.board, parts.board.job.definition
-        self._share = Share(parts.settings, self._definition.job, parts.topics.memories)
+        self._share = join(parts.settings, self._definition.job, parts.topics.memories)
         self._duty = Duty(parts.board, self._share, parts.display, parts.stop)
         stream = parts.settings.stream
         brake = Brake(stream.brake_window, stream.brake_share, stream.brake_in_a_row)

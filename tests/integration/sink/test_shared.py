@@ -18,6 +18,7 @@ from hybrid_memory.index.hashing import HashEmbedder
 from hybrid_memory.index.points import StoredPoint
 from hybrid_memory.index.server import ServerStore
 from hybrid_memory.runtime import kafka as runtime_kafka
+from hybrid_memory.runtime import membership
 from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.settings import SinkSettings
 from hybrid_memory.schemas import (
@@ -32,7 +33,6 @@ from hybrid_memory.schemas import (
     encode_fact,
     encode_memory,
 )
-from hybrid_memory.sink import share as share_module
 from tests.integration.index.local_server import SETTINGS, local_client, local_store
 from tests.integration.sink.world import Running, World
 
@@ -185,7 +185,7 @@ def test_a_sink_that_wakes_up_late_does_no_harm(
     real = runtime_kafka.make_consumer
     soon = {"max.poll.interval.ms": 3000}
     monkeypatch.setattr(
-        share_module, "make_consumer", lambda settings, group, **ours: real(settings, group, **ours, **soon)
+        membership, "make_consumer", lambda settings, group, **ours: real(settings, group, **ours, **soon)
     )
     with world.sink_on(sleeper, shared=True) as late:
         late.until(lambda: len(share(late)) == 8)
