@@ -19,8 +19,9 @@ from hybrid_memory.index.listing import Lister, Listing, Place, list_page
 from hybrid_memory.index.meta import identity_from_json, identity_to_json, progress_from_json, progress_to_json
 from hybrid_memory.index.payload import from_payload, to_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint
+from hybrid_memory.index.ranker import Ask, Ranked, Ranker
 from hybrid_memory.index.records import payload_of, sparse_of, stored_of
-from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
+from hybrid_memory.index.retrieval import find
 from hybrid_memory.index.store import Hit, Identity, Progress, Query, Rejected, VectorStore
 from hybrid_memory.index.validate import check_points, check_query
 from hybrid_memory.runtime.errors import Refusal
@@ -32,6 +33,8 @@ CHUNK = 128
 
 class EdgeStore(VectorStore):
     """See :class:`VectorStore`; open one with :meth:`open`."""
+
+    searches_at_once = 1  # it holds the interpreter's lock
 
     def __init__(self, shard: edge.EdgeShard, lock: FileLock, dimensions: int) -> None:
         self._open: edge.EdgeShard | None = shard
@@ -228,15 +231,15 @@ class _EdgeRanker(Ranker):
     """One search, put to a shard."""
 
     def __init__(self, shard: edge.EdgeShard, query: Query) -> None:
-        self._shard, self._query = shard, query
+        self._shard, self._visible = shard, schema.visible(query)
 
     def ask(self, asked: Sequence[Ask]) -> list[list[Ranked]]:
-        requests = [schema.request_of(ask, self._query) for ask in asked]
+        requests = [schema.request_of(ask, self._visible) for ask in asked]
         answers = self._shard.query_batch(edge.QueryBatchRequest(requests))
         return [[Ranked(str(one.id), one.score, _words(one.vector)) for one in found] for found in answers]
 
     def visible(self) -> int:
-        return self._shard.count(schema.visible_count(self._query))
+        return self._shard.count(edge.CountRequest(exact=True, filter=self._visible))
 
     def points(self, ids: Collection[str]) -> Mapping[str, Point]:
         found = self._shard.retrieve(list(ids), True, False)

@@ -9,7 +9,7 @@ from hybrid_memory.index.filters import Filter
 from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.payload import LIVE_STATES
 from hybrid_memory.index.points import SparseVector, StoredPoint
-from hybrid_memory.index.retrieval import Ask, QueryVector
+from hybrid_memory.index.ranker import Ask, QueryVector
 from hybrid_memory.index.store import Query
 
 Request = edge.QueryRequest
@@ -40,6 +40,8 @@ def shard_config(dimensions: int) -> edge.EdgeConfig:
         },
         sparse_vectors={"bm25": edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
         hnsw_config=edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000, payload_m=16),
+        # There is one segment, so threads share nothing; each would only be woken, and waited for.
+        max_search_threads=1,
         wal_enabled=True,
     )
 
@@ -88,29 +90,29 @@ def tombstone_filter(before: int) -> edge.Filter:
     return edge.Filter(must=[until("deleted_at", before)])
 
 
-def request_of(ask: Ask, query: Query) -> Request:
+def visible(query: Query) -> edge.Filter:
+    """What a search could find."""
+    return _visible(query.user_id, query.filter, query.now)
+
+
+def request_of(ask: Ask, visible: edge.Filter) -> Request:
     """A question of a search. Words are as rare as they are among what can be found, not among others' memories."""
-    visible = _visible(query.user_id, query.filter, query.now)
-    must = [*(visible.must or []), *([edge.HasIdCondition(set(ask.among))] if ask.among is not None else [])]
+    among = None if ask.among is None else edge.Filter(must=[visible, edge.HasIdCondition(set(ask.among))])
     corpus = edge.SearchParams(idf=edge.IdfParams(visible)) if ask.using == "bm25" else None
     return Request(
         limit=ask.limit,
         query=edge.Query.Nearest(_vector(ask.vector), using=ask.using),
-        filter=edge.Filter(must=must, must_not=visible.must_not),
+        filter=among or visible,
         params=corpus,
         with_vector=["bm25"] if ask.with_words else None,
     )
 
 
-def visible_count(query: Query) -> edge.CountRequest:
-    """How many memories a search could find."""
-    return edge.CountRequest(exact=True, filter=_visible(query.user_id, query.filter, query.now))
-
-
 def _vector(vector: QueryVector) -> "edge.NamedVector":
     if isinstance(vector, SparseVector):
         return edge.SparseVector(list(vector.indices), list(vector.values))
-    return [list(row) if isinstance(row, Sequence) else row for row in vector]  # type: ignore[return-value]
+    # A tuple is not taken for a vector.
+    return list(map(list, vector)) if vector and isinstance(vector[0], Sequence) else list(vector)  # type: ignore[arg-type, return-value]
 
 
 def ordered_request(listing: Listing, beyond: int | None, limit: int) -> edge.ScrollRequest:

@@ -13,7 +13,7 @@ where rank fusion (RRF) lost up to .08; classifiers with more weight than this o
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from hybrid_memory.index.bm25 import K1
 
@@ -25,8 +25,7 @@ _UNRELATED = 0.5
 """The cosine of two short noun phrases that have little to do with each other; the same phrase has 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(NamedTuple):
     """What a score is made of, each between 0 and 1."""
 
     text: float = 0.0
@@ -52,12 +51,16 @@ def text_part(cosine: float) -> float:
     return _share(cosine)
 
 
-def words_part(bm25: float, rarities: Iterable[float]) -> float:
-    """The share of the attainable: a memory that is full of every word of the context would have 1.
+def attainable(rarities: Iterable[float]) -> float:
+    """The BM25 of a memory that is full of every word of the context: at most a limit, which none reaches.
 
     `rarities` are the words' own weights (IDF), those that stand in no memory included.
     """
-    attainable = (K1 + 1) * sum(rarities)
+    return (K1 + 1) * sum(rarities)
+
+
+def words_part(bm25: float, attainable: float) -> float:
+    """The share of the attainable."""
     return _share(bm25 / attainable) if attainable > 0 else 0.0
 
 
@@ -72,4 +75,4 @@ def rarity_of_unknown(memories: int) -> float:
 
 
 def _share(value: float) -> float:
-    return min(1.0, max(0.0, value))
+    return 0.0 if value <= 0.0 else min(1.0, value)

@@ -17,8 +17,9 @@ from hybrid_memory.index.listing import Lister, Listing, Place, list_page
 from hybrid_memory.index.meta import identity_from_json
 from hybrid_memory.index.payload import from_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint
+from hybrid_memory.index.ranker import Ask, Ranked, Ranker
 from hybrid_memory.index.records import payload_of, sparse_of, stored_of
-from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
+from hybrid_memory.index.retrieval import find
 from hybrid_memory.index.server_errors import Wrong, address_of, rejected, translated
 from hybrid_memory.index.server_generations import ServerGenerations
 from hybrid_memory.index.server_open import check_version, connect, ensure_collection
@@ -41,6 +42,8 @@ class ServerStore(VectorStore):
 
     `applied_at` of the progress counts for the partitions that are named with it.
     """
+
+    searches_at_once = 64  # mostly they wait for it
 
     def __init__(
         self,
@@ -143,16 +146,15 @@ class ServerStore(VectorStore):
         check_query(query, self._dimensions)
         return find(_ServerRanker(self, query), query)
 
-    def rank(self, query: Query, asked: Sequence[Ask]) -> list[list[Ranked]]:
+    def rank(self, visible: models.Filter, asked: Sequence[Ask]) -> list[list[Ranked]]:
         """The answers to the questions of a search, in one round trip."""
-        requests = [schema.request_of(ask, query) for ask in asked]
+        requests = [schema.request_of(ask, visible) for ask in asked]
         with self._asking() as client:
             answers = client.query_batch_points(self._collection, requests)
         return [[Ranked(str(one.id), one.score, _words(one.vector)) for one in answer.points] for answer in answers]
 
-    def visible(self, query: Query) -> int:
+    def visible(self, visible: models.Filter) -> int:
         """How many memories a search could find."""
-        visible = schema.visible_filter(query.user_id, query.filter, query.now)
         with self._asking() as client:
             return client.count(self._collection, count_filter=visible, exact=True).count
 
@@ -291,13 +293,13 @@ class _ServerRanker(Ranker):
     """One search, put to a server."""
 
     def __init__(self, store: ServerStore, query: Query) -> None:
-        self._store, self._query = store, query
+        self._store, self._visible = store, schema.visible(query)
 
     def ask(self, asked: Sequence[Ask]) -> list[list[Ranked]]:
-        return self._store.rank(self._query, asked)
+        return self._store.rank(self._visible, asked)
 
     def visible(self) -> int:
-        return self._store.visible(self._query)
+        return self._store.visible(self._visible)
 
     def points(self, ids: Collection[str]) -> Mapping[str, Point]:
         return self._store.points(ids)

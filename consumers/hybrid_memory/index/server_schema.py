@@ -12,7 +12,7 @@ from hybrid_memory.index.filters import Filter
 from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.payload import LIVE_STATES, to_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint
-from hybrid_memory.index.retrieval import Ask, QueryVector
+from hybrid_memory.index.ranker import Ask, QueryVector
 from hybrid_memory.index.store import Query
 
 LIVE = models.Filter(must=[models.FieldCondition(key="state", match=models.MatchAny(any=list(LIVE_STATES)))])
@@ -143,9 +143,13 @@ def tombstone_filter(before: int) -> models.Filter:
     return models.Filter(must=[up_to("deleted_at", before)])
 
 
-def request_of(ask: Ask, query: Query) -> models.QueryRequest:
+def visible(query: Query) -> models.Filter:
+    """What a search could find."""
+    return visible_filter(query.user_id, query.filter, query.now)
+
+
+def request_of(ask: Ask, visible: models.Filter) -> models.QueryRequest:
     """A question of a search. Words are as rare as they are among what can be found, not among others' memories."""
-    visible = visible_filter(query.user_id, query.filter, query.now)
     among = [] if ask.among is None else [models.HasIdCondition(has_id=list(ask.among))]
     corpus = models.SearchParams(idf=models.IdfCorpusParams(corpus=visible)) if ask.using == "bm25" else None
     return models.QueryRequest(

@@ -82,6 +82,9 @@ class VectorStore(ABC):
         Unavailable: the store is away for a while; nothing or part of a write was applied, and it may be repeated.
     """
 
+    searches_at_once: int
+    """With so many threads at it a store answers as many searches a second as it can."""
+
     @abstractmethod
     def identity(self) -> Identity | None:
         """Whose view this index is, or None while it is new."""

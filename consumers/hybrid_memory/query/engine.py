@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 
 from hybrid_memory.index.embedders import make_embedder
-from hybrid_memory.index.gathered import GatheredEmbedder
 from hybrid_memory.index.labelling import open_fast_classifier
 from hybrid_memory.index.store import VectorStore
 from hybrid_memory.index.timed import TimedEmbedder
@@ -85,7 +84,7 @@ class Engine(Background):
         if opened is None:
             return
         name, store = opened
-        self._searcher = Searcher(store, GatheredEmbedder(embedder), labels.classify)
+        self._searcher = Searcher(store, embedder, labels.classify)
         try:
             self._follow(home, self._searcher, name, store)
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from hybrid_memory.classifier import Labels
 from hybrid_memory.index.bm25 import bm25_query
@@ -17,13 +17,14 @@ from hybrid_memory.index.lent import LentStore
 from hybrid_memory.index.listing import Listing, Place
 from hybrid_memory.index.points import Point
 from hybrid_memory.index.store import Hit, Query, VectorStore
+from hybrid_memory.query.together import Together
 from hybrid_memory.schemas import memory_key
 
 _T = TypeVar("_T")
 QUERY_WORDS = 100
 """So many words of a context are looked for; the embedding model does not read many more either."""
 
-_AT_ONCE = 64
+_TOGETHER = 64
 Classify = Callable[[str, Sequence[float]], Labels]
 """The classifiers of a context and its vector, by the same rules as those of memories."""
 
@@ -40,20 +41,31 @@ class Search:
     filter: Filter = NO_FILTER
 
 
+class Context(NamedTuple):
+    """The vector of a search's context, and those of its classifiers."""
+
+    vector: Sequence[float]
+    labels: Sequence[Sequence[float]]
+
+
 class Searcher:
-    """Answers from one index. Blocking work runs in threads, so that the event loop stays free."""
+    """Answers from one index, to one event loop, which blocking work in threads leaves free.
+
+    Contexts that come together are embedded together.
+    """
 
     def __init__(self, store: VectorStore, embedder: Embedder, classify: Classify) -> None:
         self._lent = LentStore(store)
         self._embedder = embedder
         self._classify = classify
         self._labels = LabelVectors(embedder)
-        # The loop's own pool has fewer threads than callers come at once, and those who wait are embedded together.
-        self._threads = ThreadPoolExecutor(_AT_ONCE, "search")
+        self._together = Together("understand", self._understand, _TOGETHER)
+        self._threads = ThreadPoolExecutor(store.searches_at_once, "search")
 
     async def search(self, wanted: Search) -> list[Hit]:
         """The user's best live memories, best first; only what reaches the threshold."""
-        hits = await asyncio.get_running_loop().run_in_executor(self._threads, self._search, wanted)
+        context = await self._together.ask(wanted.context)
+        hits = await asyncio.get_running_loop().run_in_executor(self._threads, self._find, wanted, context)
         # Cut by the score that is shown, so that a score which was shown can be asked for.
         shown = [replace(hit, score=round(hit.score, 4)) for hit in hits]
         return [hit for hit in shown if hit.score >= wanted.threshold]
@@ -92,17 +104,20 @@ class Searcher:
 
         return await asyncio.to_thread(ask)
 
-    def _search(self, wanted: Search) -> list[Hit]:
-        [vector] = self._embedder.embed([wanted.context]).tolist()
-        labels = self._classify(wanted.context, vector).classifiers if wanted.use_classifiers else ()
-        known = self._labels.vectors(labels)
+    def _understand(self, texts: Sequence[str]) -> list[Context]:
+        vectors = self._embedder.embed(texts).tolist()
+        labels = [self._classify(text, vector).classifiers for text, vector in zip(texts, vectors, strict=True)]
+        known = self._labels.vectors(label for some in labels for label in some)
+        return [Context(vector, [known[label] for label in some]) for vector, some in zip(vectors, labels, strict=True)]
+
+    def _find(self, wanted: Search, context: Context) -> list[Hit]:
         query = Query(
             user_id=wanted.user_id,
-            vector=vector,
+            vector=context.vector,
             limit=wanted.limit,
             now=int(time.time() * 1000),
             words=bm25_query(" ".join(wanted.context.split()[:QUERY_WORDS])),
-            labels=[known[label] for label in labels],
+            labels=context.labels if wanted.use_classifiers else (),
             filter=wanted.filter,
         )
         with self._lent.reading() as store:

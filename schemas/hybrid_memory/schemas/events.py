@@ -43,6 +43,8 @@ def _canonical_classifiers(labels: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _bounded_metadata(metadata: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    if not metadata:  # of most memories, and they are read often
+        return metadata
     if _depth(metadata) > MAX_METADATA_DEPTH:
         raise _too_big(f"metadata nests deeper than {MAX_METADATA_DEPTH} levels")
     if not _is_finite(metadata):

@@ -4,7 +4,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -303,7 +303,7 @@ class StoreContract(ListingContract, ABC):
         of = {point.point.id: point for point in points}
         for hit in hits:
             wanted = expected(of[hit.point.id], points, context, ("drink", "work"))
-            assert astuple(hit.parts) == pytest.approx(astuple(wanted), abs=3e-3)
+            assert hit.parts == pytest.approx(wanted, abs=3e-3)
         assert [hit.score for hit in hits] == sorted((hit.parts.score for hit in hits), reverse=True)
 
     def test_words_bring_up_a_memory_from_among_very_many_near_texts(self, store: VectorStore) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -10,8 +11,9 @@ from hypothesis import strategies as st
 
 from hybrid_memory.index import ranking
 from hybrid_memory.index.points import Point, SparseVector
+from hybrid_memory.index.ranker import Ask, Ranked, Ranker
 from hybrid_memory.index.ranking import Parts
-from hybrid_memory.index.retrieval import Ask, Ranked, Ranker, find
+from hybrid_memory.index.retrieval import find
 from hybrid_memory.index.store import Query
 from hybrid_memory.schemas import Memory
 
@@ -31,7 +33,7 @@ def test_a_score_is_between_0_and_1_and_grows_with_each_part(parts: Parts, which
 def test_parts_are_shares_whatever_a_store_says(number: float, rarities: list[float], labels: int) -> None:
     for part in (
         ranking.text_part(number),
-        ranking.words_part(number, rarities),
+        ranking.words_part(number, ranking.attainable(rarities)),
         ranking.classifiers_part(number, labels),
     ):
         assert 0 <= part <= 1
@@ -40,8 +42,8 @@ def test_parts_are_shares_whatever_a_store_says(number: float, rarities: list[fl
 def test_parts_have_the_meaning_that_is_documented() -> None:
     assert Parts(1, 1, 1).score == pytest.approx(1)
     assert Parts(1, 0, 0).score == pytest.approx(1 / 2.05)
-    assert ranking.words_part(1.9 * 3.0, [1.0, 2.0]) == pytest.approx(1)
-    assert ranking.words_part(1.0, []) == 0
+    assert ranking.words_part(1.9 * 3.0, ranking.attainable([1.0, 2.0])) == pytest.approx(1)
+    assert ranking.words_part(1.0, ranking.attainable([])) == 0
     assert ranking.classifiers_part(2.0, 2) == pytest.approx(1)
     assert ranking.classifiers_part(1.5, 2) == pytest.approx(0.5)
     assert ranking.classifiers_part(1.0, 2) == 0
@@ -82,7 +84,7 @@ class Shelf(Ranker):
     def best(self, limit: int) -> list[tuple[float, int]]:
         """Scores and seqs by the formula alone."""
         scored = (
-            Parts(ranking.text_part(text), ranking.words_part(words, [1.0]), ranking.classifiers_part(labels, 1)).score
+            Parts(ranking.text_part(text), ranking.words_part(words, 1.9), ranking.classifiers_part(labels, 1)).score
             for text, words, labels in self.memories.values()
         )
         return sorted(((score, seq) for seq, score in enumerate(scored)), key=lambda one: (-one[0], -one[1]))[:limit]
@@ -123,3 +125,15 @@ def test_another_users_memory_is_never_handed_out() -> None:
 
     with pytest.raises(RuntimeError, match="not that user's memory"):
         find(Wrong([(0.5, 0.2, 0.9)]), QUERY)
+
+
+def test_where_some_are_deleted_meanwhile_others_take_their_places() -> None:
+    class Shrinking(Shelf):
+        def points(self, ids: Collection[str]) -> Mapping[str, Point]:
+            gone = {id_ for id_ in ids if int(id_) >= 15}
+            self.memories = {id_: scores for id_, scores in self.memories.items() if id_ not in gone}
+            found = super().points(ids)
+            return {id_: replace(point, memory=None) if id_ in gone else point for id_, point in found.items()}
+
+    hits = find(Shrinking([(number / 20, 0.0, 0.0) for number in range(20)]), QUERY)
+    assert [hit.point.seq for hit in hits] == [14, 13, 12, 11, 10]

@@ -1,0 +1,100 @@
+"""Which memories could be among the best of a search, with text and words of each.
+
+The nearest texts and the memories with the most telling words are candidates. What a full list may have left out of a
+candidate is asked for by its id, where it could still bring it up; so the parts of whatever can win are exact.
+"""
+
+from collections.abc import Collection, Sequence
+from heapq import nlargest
+from typing import NamedTuple
+
+from hybrid_memory.index import ranking
+from hybrid_memory.index.points import SparseVector
+from hybrid_memory.index.ranker import Ask, Ranked, Ranker
+from hybrid_memory.index.ranking import Parts
+from hybrid_memory.index.store import Query
+
+
+class Lists(NamedTuple):
+    """The nearest texts, the memories with the most telling words, and the BM25 that these words could attain.
+
+    Each list ends at `limit`, if not before.
+    """
+
+    texts: Sequence[Ranked]
+    words: Sequence[Ranked]
+    attainable: float
+    limit: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether every memory that the search could find is in them."""
+        return len(self.texts) < self.limit
+
+    @property
+    def unseen(self) -> Parts:
+        """The most that a memory which is in neither list can have."""
+        text, words = (some[-1].score if len(some) == self.limit else 0.0 for some in (self.texts, self.words))
+        return self.parts(text, words)
+
+    def parts(self, cosine: float, bm25: float) -> Parts:
+        """The parts of a memory, without classifiers."""
+        return Parts(ranking.text_part(cosine), ranking.words_part(bm25, self.attainable))
+
+
+def look_up(ranker: Ranker, query: Query, limit: int) -> Lists:
+    """The lists, of at most `limit` candidates each."""
+    asked = [Ask("text", query.vector, limit)]
+    if query.words.indices:
+        asked.append(Ask("bm25", query.words, limit))
+        asked += [Ask("bm25", SparseVector((word,), (1.0,)), 1, with_words=True) for word in query.words.indices]
+    texts, *rest = ranker.ask(asked)
+    if not rest:
+        return Lists(texts, [], 0.0, limit)
+    words, *each = rest
+    rarities = [_rarity(found[0], word) for found, word in zip(each, query.words.indices, strict=True) if found]
+    unknown = len(each) - len(rarities)
+    if unknown:
+        memories = len(texts) if len(texts) < limit else ranker.visible()
+        rarities += [ranking.rarity_of_unknown(memories)] * unknown
+    return Lists(texts, words, ranking.attainable(rarities), limit)
+
+
+def weigh(ranker: Ranker, query: Query, lists: Lists) -> dict[str, Parts]:
+    """Text and words of each candidate: exact for whatever `worth` lets through, else no more than it has."""
+    cosines, bm25 = ({found.id: found.score for found in some} for some in (lists.texts, lists.words))
+    parts = {id_: lists.parts(cosines.get(id_, 0.0), bm25.get(id_, 0.0)) for id_ in cosines | bm25}
+    no_text = [id_ for id_ in bm25 if id_ not in cosines]
+    no_words = [id_ for id_ in cosines if id_ not in bm25] if len(lists.words) == lists.limit else []
+    if not no_text and not no_words:
+        return parts
+    least, unseen = worth(parts.values(), query.limit), lists.unseen
+    no_text = [id_ for id_ in no_text if parts[id_]._replace(text=unseen.text).score >= least]
+    no_words = [id_ for id_ in no_words if parts[id_]._replace(words=unseen.words).score >= least]
+    texts, words = _asked(
+        ranker,
+        Ask("text", query.vector, len(no_text), no_text),
+        Ask("bm25", query.words, len(no_words), no_words),
+    )
+    parts |= {found.id: lists.parts(found.score, bm25[found.id]) for found in texts}
+    parts |= {found.id: lists.parts(cosines[found.id], found.score) for found in words}
+    return parts
+
+
+def worth(parts: Collection[Parts], limit: int) -> float:
+    """The score without classifiers from which on, with them, a memory could still come among the first `limit`."""
+    if len(parts) <= limit:
+        return 0.0
+    return nlargest(limit, (part.score for part in parts))[-1] - Parts(classifiers=1.0).score
+
+
+def _asked(ranker: Ranker, *asks: Ask) -> list[list[Ranked]]:
+    """The answers; about no ids nothing is asked."""
+    answers = iter(ranker.ask([ask for ask in asks if ask.limit]) if any(ask.limit for ask in asks) else ())
+    return [next(answers) if ask.limit else [] for ask in asks]
+
+
+def _rarity(found: Ranked, word: int) -> float:
+    """The weight of a word, from a memory that has it: its score for this word alone is that times its own weight."""
+    assert found.words is not None
+    return found.score / found.words.values[found.words.indices.index(word)]
