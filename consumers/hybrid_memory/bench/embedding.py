@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from types import TracebackType
 from typing import Self
 
@@ -42,8 +43,8 @@ class EmbedderAlone:
         """The process."""
         return self._process.pid
 
-    def seconds(self, texts: Sequence[str]) -> float:
-        """How long one call that embeds all of these takes.
+    def seconds(self, texts: Sequence[str], callers: int = 1) -> float:
+        """How long one call that embeds all of these takes; or several callers at once, each one text after another.
 
         Raises:
             Refusal: the process ended.
@@ -51,7 +52,7 @@ class EmbedderAlone:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         try:
-            self._process.stdin.write(json.dumps(list(texts)).encode() + b"\n")
+            self._process.stdin.write(json.dumps([callers, *texts]).encode() + b"\n")
             self._process.stdin.flush()
             return float(self._process.stdout.readline())
         except (OSError, ValueError):
@@ -59,7 +60,7 @@ class EmbedderAlone:
 
 
 def main() -> None:
-    """Answer each line of texts (JSON) with the seconds that embedding them took, until the input ends."""
+    """Answer each line (JSON: how many callers, and the texts) with the seconds that it took, until the input ends."""
     from hybrid_memory.index.embedders import make_embedder
     from hybrid_memory.runtime.settings import load_settings
 
@@ -68,10 +69,14 @@ def main() -> None:
     embedder = make_embedder(load_settings())
     embedder.embed(["The first embedding pays for what is loaded late."])
     for line in sys.stdin:
-        texts = json.loads(line)
-        began = time.perf_counter()
-        embedder.embed(texts)
-        print(time.perf_counter() - began, file=answers, flush=True)
+        callers, *texts = json.loads(line)
+        with ThreadPoolExecutor(callers) as pool:
+            began = time.perf_counter()
+            if callers == 1:
+                embedder.embed(texts)
+            else:
+                list(pool.map(lambda text: embedder.embed([text]), texts))
+            print(time.perf_counter() - began, file=answers, flush=True)
 
 
 if __name__ == "__main__":
