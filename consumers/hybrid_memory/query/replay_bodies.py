@@ -77,7 +77,9 @@ class ReplayBody(BaseModel):
     mode: Literal["open", "taxonomy"] | None = None
     taxonomy: _File | None = Field(default=None, description="Labels, as the text of a YAML file.")
     prompt: _File | None = Field(default=None, description="A prompt, as the text of a YAML file.")
-    generation: Annotated[_Count, Field(ge=1, lt=2**31)] | None = Field(default=None, description="Else the next.")
+    generation: Annotated[_Count, Field(ge=1, lt=2**31)] | None = Field(
+        default=None, description="Above that of all facts, but with `stale`. Else the next."
+    )
     shadow: bool = Field(default=False, description="Keep what is found, and write no facts.")
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(default=None, description="A second.")
     yield_to_live: Annotated[_Count, Field(ge=0)] | None = Field(

@@ -57,7 +57,7 @@ def _add_changes(router: APIRouter, settings: Settings, guard: Guard) -> None:
     async def start_replay(request: Request, response: Response) -> ReplayReply:
         """Make a replay, which reads to where the log ends now; `hm replay work` does it.
 
-        Without a `generation` the keys of all facts are read first: some ten seconds for a million.
+        The keys of all facts are read first, to know the generations: some ten seconds for a million.
         """
         body = await read_json(request, ReplayBody)
         job = await _done(lambda: _started(settings, body))

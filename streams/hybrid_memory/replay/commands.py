@@ -43,7 +43,9 @@ def start(
     mode: Annotated[str | None, typer.Option(metavar="open|taxonomy", help="Free phrases, or labels.")] = None,
     taxonomy: Annotated[Path | None, typer.Option(help="Labels, as YAML.")] = None,
     prompt: Annotated[Path | None, typer.Option(help="A prompt, as YAML.")] = None,
-    generation: Annotated[int | None, typer.Option(min=1, help="Default: the next.")] = None,
+    generation: Annotated[
+        int | None, typer.Option(min=1, help="Of the facts; above all there are, but with --stale. Default: the next.")
+    ] = None,
     shadow: Annotated[bool, typer.Option("--shadow", help="Keep what is found, and write no facts.")] = False,
     rate: Annotated[float | None, typer.Option(min=0.01, help="At most so many memories a second.")] = None,
     yield_to_live: Annotated[

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from confluent_kafka.admin import NewTopic
 
-from hybrid_memory.replay.generations import next_generation, present_generation
+from hybrid_memory.replay.generations import check_above_all, next_generation, present_generation
 from hybrid_memory.replay.job import Job, now
 from hybrid_memory.replay.opening import classifier_of
 from hybrid_memory.replay.scan import Topics
@@ -34,6 +34,8 @@ class ReplayRequest:
     """What is asked for. Who classifies is said by the settings.
 
     `generation`: None is the next; with `filters.stale` it is the present one, since the next would have no fact yet.
+    Another must be above that of all facts, shadow or not; but not with `filters.stale`, which passes over what has
+    one, nor with `filters.keys`: who names memories one by one knows what they have.
     `partitions`: empty is all. `first` and `last` narrow a partition: from this offset, to before that one.
     """
 
@@ -122,9 +124,12 @@ def topics_of(log: Log) -> Topics:
 
 
 def _generation(log: Log, facts: TopicInfo, request: ReplayRequest) -> int:
-    if request.generation is not None:
-        return request.generation
-    return present_generation(log, facts) if request.filters.stale else next_generation(log, facts)
+    wanted, filters = request.generation, request.filters
+    if wanted is None:
+        return present_generation(log, facts) if filters.stale else next_generation(log, facts)
+    if not (filters.stale or filters.keys):
+        check_above_all(log, facts, wanted)
+    return wanted
 
 
 def _ranges(log: Log, topic: TopicInfo, request: ReplayRequest) -> tuple[ReplayRange, ...]:

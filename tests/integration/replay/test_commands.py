@@ -2,6 +2,7 @@
 
 import json
 import logging
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from hybrid_memory.local.ports import free_port
 from hybrid_memory.replay.store import load_jobs
 from hybrid_memory.runtime.kafka import Cluster
 from tests.integration.replay.world import ReplayWorld
+from tests.stream_process import Known, Manner
 
 
 @pytest.fixture
@@ -88,6 +90,17 @@ def test_what_cannot_be_is_refused_and_changes_nothing(hm: Hm, tmp_path: Path) -
     assert load_jobs(hm.log.settings) == []
     ours = f"{hm.log.settings.topic_prefix}replays.results"
     assert not [name for name in Cluster(hm.log.settings).admin.list_topics(timeout=10).topics if name.startswith(ours)]
+
+
+def test_a_generation_that_would_lose_is_refused(hm: Hm) -> None:
+    hm.log.classify(hm.log.add("tea I drink tea", "jazz I like jazz")[:1], Known(Manner()), generation=3)
+    for generation, shadow in product(("2", "3"), ([], ["--shadow"])):
+        said = hm.refused("start", "--generation", generation, *shadow)
+        assert f"holds facts of generation 3 already, and those of generation {generation} would lose" in said
+    assert load_jobs(hm.log.settings) == []
+    assert hm.json("start", "--stale", "--generation", "3")["skipped"] == {"has one": 1}
+    assert hm.json("start", "--generation", "4")["classified"] == 2
+    assert hm.json("start", "--detach")["generation"] == 5
 
 
 def test_without_its_topics_or_without_kafka_it_is_refused(hm: Hm) -> None:

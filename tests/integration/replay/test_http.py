@@ -46,6 +46,7 @@ async def test_a_replay_is_made_driven_and_done(log: ReplayWorld, http: httpx.As
 
 
 async def test_what_cannot_be_is_a_problem(log: ReplayWorld, http: httpx.AsyncClient) -> None:
+    log.classify(log.add("tea I drink tea"), known()(log.settings)[0])
     check_problem(await http.get("/v1/replays/nobody"), 404)
     check_problem(await http.patch("/v1/replays/nobody", json={"wanted": "paused"}), 404)
     check_problem(await http.patch("/v1/replays/nobody", json={"wanted": "faster"}), 422)
@@ -55,6 +56,7 @@ async def test_what_cannot_be_is_a_problem(log: ReplayWorld, http: httpx.AsyncCl
         {"ranges": [{"partition": 9}]},
         {"since": "2026-08-02T00:00:00Z", "until": "2026-08-01T00:00:00Z"},
         {"rate": 0},
+        {"generation": 1},
     ):
         check_problem(await http.post("/v1/replays", json=body), 422)
     assert (await http.get("/v1/replays")).json() == {"replays": [], "next_cursor": None}
