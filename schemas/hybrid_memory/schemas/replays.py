@@ -147,7 +147,7 @@ class ReplayOutcome(_Value):
     job: JobId = Field(description="Of which.")
     state: Standing = Field(description="promoting and reverting: begun, and to be called again where it was cut off.")
     generation: Annotated[int, Field(ge=1, lt=2**31)] = Field(description="Of the facts that were emitted.")
-    emitted: Count = Field(default=0, description="Facts emitted.")
+    emitted: Count = Field(default=0, description="Facts that were emitted, by this call or one before.")
     left: dict[str, Count] = Field(default_factory=dict, description="Memories that were left as they are, by reason.")
     at: Moment = Field(description="When this was so.")
 
