@@ -5,6 +5,7 @@ said by the worker who has it. Each has a key of its own, so that nobody overwri
 """
 
 import re
+from dataclasses import replace
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -201,6 +202,11 @@ def encode_replay(event: ReplayEvent, partitions: int) -> NewRecord:
     """The record of `replays` that says `event`. All records of a job stand in one partition, in order."""
     headers = event_headers(_TYPE + MESSAGES[type(event)], event.job, SOURCE)
     return NewRecord(REPLAYS, replay_key(event).encode(), to_json(event), headers, partition_of(event.job, partitions))
+
+
+def encode_taken_back(event: ReplayEvent, partitions: int) -> NewRecord:
+    """The record of `replays` that takes back what the key of `event` says."""
+    return replace(encode_replay(event, partitions), value=None)
 
 
 def replay_key(event: ReplayEvent) -> str:

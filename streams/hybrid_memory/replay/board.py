@@ -11,7 +11,7 @@ from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import DecodeError, partition_of
+from hybrid_memory.schemas import partition_of
 from hybrid_memory.schemas.replays import ReplayProgress, ReplayStatus, State, encode_replay
 
 _EVERY_SECONDS = 0.5
@@ -58,8 +58,7 @@ class Board:
         for records in self._reader.read(self._topic.name, self._partition, self._position, end):
             for record in records:
                 if (record.key or b"").startswith(self._job.encode() + b"/"):
-                    with suppress(DecodeError):  # of a later version; what we know stands
-                        self._jobs.apply(record)
+                    self._jobs.apply(record)
             self._position = self._reader.position
         self._looked = time.monotonic()
         return self.job

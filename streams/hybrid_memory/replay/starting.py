@@ -11,6 +11,7 @@ from confluent_kafka.admin import NewTopic
 from hybrid_memory.replay.generations import check_above_all, next_generation, present_generation
 from hybrid_memory.replay.job import Job, now
 from hybrid_memory.replay.opening import classifier_of
+from hybrid_memory.replay.results import drop_results
 from hybrid_memory.replay.scan import Topics
 from hybrid_memory.replay.store import replays_info, tell
 from hybrid_memory.runtime.errors import Refusal, Unavailable
@@ -94,9 +95,8 @@ def create(log: Log, definition: ReplayDefinition) -> Job:
     try:
         tell(log.settings, [definition, wanted], log.cluster)
     except (Refusal, Unavailable):
-        with suppress(Exception):
-            for future in log.cluster.admin.delete_topics([name]).values():
-                log.cluster.result(future)
+        with suppress(Refusal, Unavailable):
+            drop_results(log.cluster, log.settings, definition.job)
         raise
     return Job(definition)
 

@@ -72,10 +72,13 @@ def test_a_job_is_made_worked_on_and_shown(hm: Hm) -> None:
     assert hm.json("cancel", cancelled["job"])["state"] == "cancelled"
     assert hm.json("show", cancelled["job"])["state"] == "cancelled"
     hm("work", cancelled["job"], code=1)
+    assert hm.json("delete", cancelled["job"]) == {"deleted": cancelled["job"]}
+    assert f"replay {made['job']} is deleted" in hm("delete", made["job"])
+    assert cancelled["job"] not in hm("list")
 
 
 def test_what_cannot_be_is_refused_and_changes_nothing(hm: Hm, tmp_path: Path) -> None:
-    for command in ("show", "work", "pause", "resume", "cancel"):
+    for command in ("show", "work", "pause", "resume", "cancel", "delete"):
         assert "there is no replay nobody; hm replay list shows them" in hm.refused(command, "nobody")
     assert "no partition 9; they are 0 to 1" in hm.refused("start", "--partition", "9")
     assert "say which replay, as hm replay list shows it, or --all" in hm.refused("work")
@@ -108,7 +111,7 @@ def test_without_its_topics_or_without_kafka_it_is_refused(hm: Hm) -> None:
     assert "does not exist; make it with: hm topics apply" in hm.refused("list")
     assert "does not exist; make it with: hm topics apply" in hm.refused("start")
     hm.env.delenv("HM_KAFKA__BOOTSTRAP_SERVERS")
-    for arguments in (["list"], ["start"], ["start", "--dry-run"], ["work", "x"], ["pause", "x"]):
+    for arguments in (["list"], ["start"], ["start", "--dry-run"], ["work", "x"], ["pause", "x"], ["delete", "x"]):
         assert "no Kafka is named" in hm.refused(*arguments)
 
 
