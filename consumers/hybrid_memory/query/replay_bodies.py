@@ -5,14 +5,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hybrid_memory.query.bodies import whole
 from hybrid_memory.replay.job import Job, JobState, now
 from hybrid_memory.replay.showing import as_dict
 from hybrid_memory.replay.starting import ReplayRequest
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
-from hybrid_memory.schemas.events import Label, Offset, UserId
+from hybrid_memory.schemas.events import Label, Moment, Offset, UserId
 from hybrid_memory.schemas.replays import (
     MachineSource,
     Partition,
@@ -66,8 +66,8 @@ class ReplayBody(BaseModel):
     )
 
     users: Annotated[list[UserId], Field(max_length=1000)] = Field(default=[], description="Only their memories.")
-    since: AwareDatetime | None = Field(default=None, description="Appended then or later.")
-    until: AwareDatetime | None = Field(default=None, description="Appended before then.")
+    since: Moment | None = Field(default=None, description="Appended then or later.")
+    until: Moment | None = Field(default=None, description="Appended before then.")
     ranges: Annotated[list[RangeBody], Field(max_length=1000)] = Field(default=[], description="Only these.")
     stale: bool = Field(default=False, description="Only what has no fact of the generation, which is the present one.")
     labels: Annotated[list[Label], Field(max_length=100)] = Field(default=[], description="That have one of these now.")

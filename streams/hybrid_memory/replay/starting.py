@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from confluent_kafka.admin import NewTopic
+from pydantic import ValidationError
 
 from hybrid_memory.replay.generations import check_above_all, next_generation, present_generation
 from hybrid_memory.replay.job import Job, now
@@ -18,7 +19,7 @@ from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import CLASSIFIED, MEMORIES
+from hybrid_memory.schemas import CLASSIFIED, MEMORIES, describe
 from hybrid_memory.schemas.registry import load_registry
 from hybrid_memory.schemas.replays import (
     RESULTS,
@@ -70,18 +71,22 @@ def define(log: Log, request: ReplayRequest) -> ReplayDefinition:
     created, topics = now(), topics_of(log)
     classifier = classifier_of(log.settings)
     ranges = _ranges(log, topics.memories, request)
-    return ReplayDefinition(
-        job=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-        created=created,
-        topic_id=topics.memories.topic_id,
-        ranges=ranges,
-        filters=request.filters,
-        classifier=classifier,
-        generation=_generation(log, topics.facts, request),
-        shadow=request.shadow,
-        rate=request.rate,
-        yield_to_live=request.yield_to_live,
-    )
+    generation = _generation(log, topics.facts, request)
+    try:
+        return ReplayDefinition(
+            job=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+            created=created,
+            topic_id=topics.memories.topic_id,
+            ranges=ranges,
+            filters=request.filters,
+            classifier=classifier,
+            generation=generation,
+            shadow=request.shadow,
+            rate=request.rate,
+            yield_to_live=request.yield_to_live,
+        )
+    except ValidationError as error:
+        raise Refusal(f"this replay cannot be: {describe(error)}") from None
 
 
 def create(log: Log, definition: ReplayDefinition) -> Job:
@@ -137,6 +142,11 @@ def _ranges(log: Log, topic: TopicInfo, request: ReplayRequest) -> tuple[ReplayR
     for number in sorted(request.partitions | set(request.first) | set(request.last)):
         if number not in whole:
             raise Refusal(f"topic {topic.name} has no partition {number}; they are 0 to {topic.partitions - 1}")
+        first, last = request.first.get(number, 0), request.last.get(number)
+        if last is not None and first >= last:
+            raise Refusal(
+                f"offset {first} of partition {number} is not before {last}, so nothing could be between them"
+            )
     since, until = request.filters.since, request.filters.until
     if since is not None and until is not None and since >= until:
         raise Refusal("--since is not before --until, so nothing could be between them")

@@ -11,6 +11,8 @@ from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import NewRecord
 from hybrid_memory.schemas.replays import REPLAYS, ReplayEvent, ReplayWanted, Wanted, encode_replay, encode_taken_back
 
+_ANSWER_SECONDS = 5.0
+
 
 def replays_info(cluster: Cluster, settings: Settings) -> TopicInfo:
     """The topic of all jobs.
@@ -32,7 +34,7 @@ def load_jobs(settings: Settings, cluster: Cluster | None = None) -> list[Job]:
     Raises:
         Refusal, Unavailable: as `replays_info`.
     """
-    cluster = cluster or Cluster(settings)
+    cluster = cluster or Cluster(settings, _ANSWER_SECONDS)
     topic = replays_info(cluster, settings)
     jobs, starts, ends = Jobs(), cluster.starts(topic), cluster.ends(topic)
     with Reader(settings) as reader:

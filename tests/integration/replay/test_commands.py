@@ -57,6 +57,7 @@ def test_a_job_is_made_worked_on_and_shown(hm: Hm) -> None:
     hm.log.add("tea I drink tea", "jazz I like jazz")
     estimate = hm.json("start", "--dry-run", "--user", "ann")
     assert (estimate["memories"], estimate["generation"], estimate["seconds"]) == (2, 2, None)
+    assert hm.json("start", "--dry-run", "--since", "1960-01-01")["memories"] == 2
     assert hm.json("list") == {"replays": []}
     made = hm.json("start", "--detach", "--rate", "500")
     assert (made["state"], made["wanted"], made["ratio"]) == ("waiting", "running", 0.0)
@@ -83,7 +84,11 @@ def test_what_cannot_be_is_refused_and_changes_nothing(hm: Hm, tmp_path: Path) -
     assert "no partition 9; they are 0 to 1" in hm.refused("start", "--partition", "9")
     assert "say which replay, as hm replay list shows it, or --all" in hm.refused("work")
     assert "'3' is not of the form PARTITION:OFFSET" in hm.refused("start", "--from-offset", "3")
+    assert "so nothing could be between" in hm.refused("start", "--from-offset", "0:5", "--to-offset", "0:5")
     assert "--since is not before --until" in hm.refused("start", "--since", "2026-08-02", "--until", "2026-08-01")
+    assert "lies outside the years" in hm.refused("start", "--since", "0001-01-01")
+    assert "rate: Input should be a finite number" in hm.refused("start", "--rate", "inf")
+    assert "generation: Input should be less than" in hm.refused("start", "--generation", "9999999999")
     assert "sources" in hm.refused("start", "--source", "provided")
     assert "it must be auto, qwen, rules or the URL" in hm.refused("start", "--classifier", "gpt")
     bad = tmp_path / "bad.yaml"

@@ -59,7 +59,9 @@ async def test_what_cannot_be_is_a_problem(log: ReplayWorld, http: httpx.AsyncCl
         {"classifier": "http://elsewhere"},
         {"taxonomy": "version: 1"},
         {"ranges": [{"partition": 9}]},
+        {"ranges": [{"partition": 0, "start": 5, "end": 3}]},
         {"since": "2026-08-02T00:00:00Z", "until": "2026-08-01T00:00:00Z"},
+        {"since": "0001-01-01T00:00:00+05:00"},
         {"rate": 0},
         {"generation": 1},
     ):
