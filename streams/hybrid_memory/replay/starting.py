@@ -144,9 +144,7 @@ def _ranges(log: Log, topic: TopicInfo, request: ReplayRequest) -> tuple[ReplayR
             raise Refusal(f"topic {topic.name} has no partition {number}; they are 0 to {topic.partitions - 1}")
         first, last = request.first.get(number, 0), request.last.get(number)
         if last is not None and first >= last:
-            raise Refusal(
-                f"offset {first} of partition {number} is not before {last}, so nothing could be between them"
-            )
+            raise Refusal(f"offset {first} of partition {number} is not before {last}: nothing could be between them")
     since, until = request.filters.since, request.filters.until
     if since is not None and until is not None and since >= until:
         raise Refusal("--since is not before --until, so nothing could be between them")

@@ -61,6 +61,7 @@ def test_a_job_is_made_worked_on_and_shown(hm: Hm) -> None:
     assert hm.json("list") == {"replays": []}
     made = hm.json("start", "--detach", "--rate", "500")
     assert (made["state"], made["wanted"], made["ratio"]) == ("waiting", "running", 0.0)
+    assert f"waiting for a worker: hm replay work {made['job']}" in hm("show", made["job"])
     assert hm.json("pause", made["job"])["state"] == "paused"
     assert "paused" in hm("show", made["job"])
     assert hm.json("resume", made["job"][-4:])["wanted"] == "running"
@@ -84,7 +85,7 @@ def test_what_cannot_be_is_refused_and_changes_nothing(hm: Hm, tmp_path: Path) -
     assert "no partition 9; they are 0 to 1" in hm.refused("start", "--partition", "9")
     assert "say which replay, as hm replay list shows it, or --all" in hm.refused("work")
     assert "'3' is not of the form PARTITION:OFFSET" in hm.refused("start", "--from-offset", "3")
-    assert "so nothing could be between" in hm.refused("start", "--from-offset", "0:5", "--to-offset", "0:5")
+    assert "nothing could be between" in hm.refused("start", "--from-offset", "0:5", "--to-offset", "0:5")
     assert "--since is not before --until" in hm.refused("start", "--since", "2026-08-02", "--until", "2026-08-01")
     assert "lies outside the years" in hm.refused("start", "--since", "0001-01-01")
     assert "rate: Input should be a finite number" in hm.refused("start", "--rate", "inf")

@@ -99,7 +99,10 @@ def test_the_list_cuts_no_heading_in_two_and_says_what_became_of_a_job(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    one = definition(10).model_copy(update={"job": "20261123-014833-d3aa", "shadow": True})
+    elsewhere = ReplayClassifier(kind="https://models.example.org/v1")
+    one = definition(10).model_copy(
+        update={"job": "20261123-014833-d3aa", "shadow": True, "classifier": elsewhere},
+    )
     outcome = ReplayOutcome(job=one.job, state="promoted", generation=2, at=NOW)
     print_jobs([Job(one), Job(one, outcome=outcome)], NOW, as_json=False)
     heading, *rows = capsys.readouterr().out.splitlines()
