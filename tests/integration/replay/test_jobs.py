@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_memory.replay import redriving
 from hybrid_memory.replay.delete import delete
 from hybrid_memory.replay.job import Job, now
 from hybrid_memory.replay.results import drop_results, results_info
@@ -207,6 +208,14 @@ def test_the_keys_of_some_memories_make_a_job_of_exactly_these(log: ReplayWorld)
     job = start_replay(log.settings, ReplayRequest(ReplayFilters(keys=("ann/tea",)), generation=1))
     assert work(log.settings, job.id, known()).classified == 1
     assert set(log.facts(1)) == {"tea"}
+
+
+def test_more_keys_than_a_definition_takes_make_several_jobs(log: ReplayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.add("tea I drink tea", "jazz I like jazz")
+    monkeypatch.setattr(redriving, "_AT_ONCE", 1)
+    said = redriving.replay_again(log.settings, ["ann/tea", "ann/jazz"])
+    assert said == " && ".join(f"hm replay work {job.id}" for job in load_jobs(log.settings))
+    assert len(load_jobs(log.settings)) == 2
 
 
 def test_a_standing_worker_takes_whatever_is_made_and_ends_when_told(log: ReplayWorld) -> None:
