@@ -79,6 +79,14 @@ class Board:
         with suppress(Unavailable):
             self._publisher.send(encode_replay(status, self._topic.partitions))
 
+    def leave(self) -> None:
+        """Say that we have left the partitions that we spoke for last, but for those that have braked."""
+        job = self._jobs.get(self._job)
+        for partition, (state, _, _) in list(self._said.items()):
+            last = job.status.get(partition) if job else None
+            if state not in ("left", "braked") and last is not None and last.worker == self._worker:
+                self.say(partition, "left")
+
     def close(self) -> None:
         """Let go of the connection."""
         self._reader.close()

@@ -86,6 +86,20 @@ def test_a_job_that_has_ended_is_deleted_with_its_results(log: ReplayWorld) -> N
         revert(log.settings, job.id)
 
 
+def test_a_worker_that_waited_says_that_it_has_left(log: ReplayWorld) -> None:
+    log.add(*(f"m{number} text" for number in range(80)))
+    job = start_replay(log.settings, ReplayRequest())
+    worker = Hand(log, job.id, Manner(batch_size=4, rate=50))
+    worker.start()
+    until(lambda: find_job(log.settings, job.id).progress, 20)
+    want(log.settings, job, "paused")
+    until(lambda: "paused" in states(find_job(log.settings, job.id)), 10)
+    want(log.settings, job, "cancelled")
+    worker.join(20)
+    assert states(find_job(log.settings, job.id)) == {"left"}
+    delete(log.settings, find_job(log.settings, job.id), Cluster(log.settings))
+
+
 def test_a_job_that_lost_its_results_can_still_be_deleted(log: ReplayWorld) -> None:
     log.add("tea I drink tea")
     job, cluster = log.replay(), Cluster(log.settings)
