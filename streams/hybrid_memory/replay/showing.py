@@ -77,10 +77,11 @@ def print_job(job: Job, now: datetime, as_json: bool) -> None:
         ),
         ("done", f"{job.ratio:.1%}"),
         ("classified", f"{job.classified:,}" + (f", {job.failed:,} left to the rules" if job.failed else "")),
-        ("outcome", "none yet" if job.outcome is None else outcome_told(job.outcome)),
+        ("outcome", _outcome(job)),
         ("passed over", ", ".join(f"{count:,} {reason}" for reason, count in sorted(job.skipped.items())) or "nothing"),
     ):
-        table.add_row(name, Text(value))
+        if value:
+            table.add_row(name, Text(value))
     console.print(table)
     console.print()
     table = _table("partition", "from", "to", "at", "", "worker", "says")
@@ -142,6 +143,12 @@ def outcome_told(outcome: ReplayOutcome) -> str:
 def _state(job: Job, now: datetime) -> str:
     state = job.state(now)
     return f"waiting for a worker: hm replay work {job.id}" if state == "waiting" else state
+
+
+def _outcome(job: Job) -> str:
+    if job.outcome is not None:
+        return outcome_told(job.outcome)
+    return f"none yet; see hm replay diff {job.id}" if job.definition.shadow else ""
 
 
 def _classifier(definition: ReplayDefinition) -> str:

@@ -68,9 +68,11 @@ def test_a_job_is_made_worked_on_and_shown(hm: Hm) -> None:
     done = hm.json("work", made["job"])
     assert (done["state"], done["classified"], done["skipped"]) == ("done", 2, {})
     assert made["job"] in hm("list")
+    assert "outcome" not in hm("show", made["job"])
     assert "one worker takes" in hm("start", "--dry-run", "--rate", "500")
     assert hm.json("start", "--user", "nobody")["skipped"] == {"not meant": 2}
-    cancelled = hm.json("start", "--detach")
+    cancelled = hm.json("start", "--detach", "--shadow")
+    assert f"none yet; see hm replay diff {cancelled['job']}" in hm("show", cancelled["job"])
     assert hm.json("cancel", cancelled["job"])["state"] == "cancelled"
     assert hm.json("show", cancelled["job"])["state"] == "cancelled"
     hm("work", cancelled["job"], code=1)
