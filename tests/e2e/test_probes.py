@@ -47,6 +47,14 @@ def test_metrics(api: httpx.Client, user: str) -> None:
     assert "secret" not in reply.text
 
 
+def test_a_scraper_sees_how_far_a_replay_is(api: httpx.Client) -> None:
+    job = api.post("/v1/replays", json={"users": ["nobody"]}).json()["job"]
+    until(lambda: f'hm_replay_progress_ratio{{job="{job}"}} ' in api.get("/metrics").text, 20)
+    api.patch(f"/v1/replays/{job}", json={"wanted": "cancelled"})
+    assert api.delete(f"/v1/replays/{job}").status_code == 204
+    until(lambda: job not in api.get("/metrics").text, 20)
+
+
 def _samples(text: str) -> list[Any]:
     return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
 

@@ -70,9 +70,9 @@ def inserts_beside_a_replay(work: Work) -> Figure:
     work.fill(waiting)
     settings = work.stack.settings
     quiet, beside = [], []
-    for number in range(_ROUNDS):
+    for _ in range(_ROUNDS):
         quiet += inserts(work, "inserts without a replay")
-        job = start_replay(settings, ReplayRequest(generation=2 + number))
+        job = start_replay(settings, ReplayRequest())
         with _worker(settings, job, _SLOW, 64) as process:
             _until(settings, job, process, 1)
             beside += inserts(work, f"inserts beside a replay of {waiting:,}")

@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid_memory.classifier import Taxonomy
+from hybrid_memory.classifier import Taxonomy, TaxonomyError
+from hybrid_memory.classifier.checked_file import read_file
 from hybrid_memory.classifier.choose import taxonomy_at
 from hybrid_memory.classifier.review import Fault, review_meaning, review_words
 from hybrid_memory.index.embedder import Embedder
@@ -29,7 +30,13 @@ class Verdict:
 
 
 def check(file: Path | None, settings: Settings) -> Verdict:
-    """Everything that is wrong with this file. One that is no taxonomy has the one fault that says so."""
+    """Everything that is wrong with this file. One that is no taxonomy has the one fault that says so.
+
+    Raises:
+        Refusal: it cannot be read, so it was not checked.
+    """
+    if file is not None:
+        _check_readable(file)
     try:
         taxonomy = taxonomy_at(file)
     except Refusal as error:
@@ -42,6 +49,13 @@ def check(file: Path | None, settings: Settings) -> Verdict:
         except Refusal as refusal:
             left_out = str(refusal)
     return Verdict(taxonomy.version, len(taxonomy.labels), examples, faults, left_out)
+
+
+def _check_readable(file: Path) -> None:
+    try:
+        read_file(file, TaxonomyError)
+    except TaxonomyError as error:
+        raise Refusal(str(error)) from None
 
 
 def _review_meaning(taxonomy: Taxonomy, embedder: Embedder) -> list[Fault]:

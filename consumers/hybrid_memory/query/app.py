@@ -21,6 +21,7 @@ from hybrid_memory.query.engine import Engine
 from hybrid_memory.query.log_end import LogEnd
 from hybrid_memory.query.replay_router import make_replay_router
 from hybrid_memory.query.router import make_router as make_read_router
+from hybrid_memory.replay.gauge import ProgressGauge
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, Guard, harden, install_problems, make_guard
 from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
@@ -36,12 +37,14 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
         Refusal: the settings cannot be followed.
     """
     guard = guard or make_guard(settings, settings.http.host)
-    writer = KafkaWriter(settings)
+    writer, gauge = KafkaWriter(settings), ProgressGauge(settings, metrics)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         engine.start()
+        gauge.start()
         yield
+        gauge.stop()
         engine.stop()
         writer.close()
 

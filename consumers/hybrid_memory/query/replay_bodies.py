@@ -5,14 +5,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from hybrid_memory.query.bodies import whole
 from hybrid_memory.replay.job import Job, JobState, now
 from hybrid_memory.replay.showing import as_dict
 from hybrid_memory.replay.starting import ReplayRequest
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
-from hybrid_memory.schemas.events import Label, Offset, UserId
+from hybrid_memory.schemas.events import Label, Moment, Offset, UserId
 from hybrid_memory.schemas.replays import (
     MachineSource,
     Partition,
@@ -66,8 +66,8 @@ class ReplayBody(BaseModel):
     )
 
     users: Annotated[list[UserId], Field(max_length=1000)] = Field(default=[], description="Only their memories.")
-    since: AwareDatetime | None = Field(default=None, description="Appended then or later.")
-    until: AwareDatetime | None = Field(default=None, description="Appended before then.")
+    since: Moment | None = Field(default=None, description="Appended then or later.")
+    until: Moment | None = Field(default=None, description="Appended before then.")
     ranges: Annotated[list[RangeBody], Field(max_length=1000)] = Field(default=[], description="Only these.")
     stale: bool = Field(default=False, description="Only what has no fact of the generation, which is the present one.")
     labels: Annotated[list[Label], Field(max_length=100)] = Field(default=[], description="That have one of these now.")
@@ -77,7 +77,9 @@ class ReplayBody(BaseModel):
     mode: Literal["open", "taxonomy"] | None = None
     taxonomy: _File | None = Field(default=None, description="Labels, as the text of a YAML file.")
     prompt: _File | None = Field(default=None, description="A prompt, as the text of a YAML file.")
-    generation: Annotated[_Count, Field(ge=1, lt=2**31)] | None = Field(default=None, description="Else the next.")
+    generation: Annotated[_Count, Field(ge=1, lt=2**31)] | None = Field(
+        default=None, description="Above that of all facts, but with `stale`. Else the next."
+    )
     shadow: bool = Field(default=False, description="Keep what is found, and write no facts.")
     rate: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = Field(default=None, description="A second.")
     yield_to_live: Annotated[_Count, Field(ge=0)] | None = Field(

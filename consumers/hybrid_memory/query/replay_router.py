@@ -9,12 +9,14 @@ from typing import Annotated, TypeVar
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from hybrid_memory.query.replay_bodies import ReplayBody, ReplayReply, ReplaysReply, WantedBody
+from hybrid_memory.replay.delete import delete
 from hybrid_memory.replay.job import Job
 from hybrid_memory.replay.starting import create, define, topics_of
 from hybrid_memory.replay.store import load_jobs, want
 from hybrid_memory.runtime.access.caller import Scope
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.http import Guard, Problem, json_body, read_json
+from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
 
@@ -57,7 +59,7 @@ def _add_changes(router: APIRouter, settings: Settings, guard: Guard) -> None:
     async def start_replay(request: Request, response: Response) -> ReplayReply:
         """Make a replay, which reads to where the log ends now; `hm replay work` does it.
 
-        Without a `generation` the keys of all facts are read first: some ten seconds for a million.
+        The keys of all facts are read first, to know the generations: some ten seconds for a million.
         """
         body = await read_json(request, ReplayBody)
         job = await _done(lambda: _started(settings, body))
@@ -78,6 +80,11 @@ def _add_changes(router: APIRouter, settings: Settings, guard: Guard) -> None:
             return _found(settings, job)
 
         return ReplayReply.of(await _done(change))
+
+    @router.delete("/{job}", status_code=204, responses=guard.responses(404, 409, 422, 503))
+    async def delete_replay(job: _Job) -> None:
+        """Delete a replay that is done or cancelled, and what it found. Its facts stay, and cannot be taken back."""
+        await _done(lambda: delete(settings, _found(settings, job), Cluster(settings)))
 
 
 def _started(settings: Settings, body: ReplayBody) -> Job:

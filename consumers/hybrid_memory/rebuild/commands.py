@@ -20,6 +20,7 @@ def rebuild(
     context: typer.Context,
     no_switch: Annotated[bool, typer.Option("--no-switch", help="Only build and compare it.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Switch though the two differ.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Build one where there is none: its disk was lost.")] = False,
     data_dir: DataDir = None,
     qdrant_url: QdrantUrl = None,
     bootstrap_servers: Servers = None,
@@ -31,7 +32,7 @@ def rebuild(
     """
     given: dict[str, Any] = {"data_dir": data_dir, "url": qdrant_url, "servers": bootstrap_servers}
     if context.invoked_subcommand is not None:
-        if no_switch or force or any(value is not None for value in given.values()):
+        if no_switch or force or create or any(value is not None for value in given.values()):
             raise typer.BadParameter(f"options stand behind the command: hm rebuild {context.invoked_subcommand} …")
         return
     import os
@@ -41,7 +42,7 @@ def rebuild(
 
     if hasattr(os, "nice"):
         os.nice(10)  # what serves comes first
-    raise typer.Exit(run(_settings(**given), Options(not no_switch, force)))
+    raise typer.Exit(run(_settings(**given), Options(not no_switch, force, create)))
 
 
 @app.command()

@@ -30,10 +30,11 @@ _FOLLOWED_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`switch`: go over to the new index when it is ready. `force`: though it differs."""
+    """`switch`: go over to the new index when it is ready. `force`: though it differs. `create`: where none is."""
 
     switch: bool = True
     force: bool = False
+    create: bool = False
 
 
 def rebuild(settings: Settings, options: Options) -> int:
@@ -48,11 +49,10 @@ def rebuild(settings: Settings, options: Options) -> int:
         with told_to_stop() as stop:
             known = known_positions(settings, place)
             name = place.generations.next()
-            embedder = make_embedder(settings)
             again = name in place.generations.names()
-            current = place.generations.current()
-            if current not in place.generations.names():
-                say(f"there is no index {place.describe(current)}; where it is elsewhere, stop this and say where")
+            if not (again or options.create):
+                _check_there(place)
+            embedder = make_embedder(settings)
             say(f"{'going on with' if again else 'building'} {place.describe(name)}; what serves goes on")
             store = _opened(place, name, embedder.dimensions, again)
             try:
@@ -94,6 +94,15 @@ def known_positions(settings: Settings, place: Place) -> Mapping[TopicPartition,
     if not published and not known:
         raise Refusal("no index follows this log yet, so there is none to build anew; start one with: hm serve")
     return known
+
+
+def _check_there(place: Place) -> None:
+    current = place.generations.current()
+    if current not in place.generations.names():
+        raise Refusal(
+            f"{place.describe(current)} does not exist, so there is no index to build anew; say where it is "
+            "(--data-dir, --qdrant-url) or, where it was lost, build one with: hm rebuild --create"
+        )
 
 
 def _opened(place: Place, name: str, dimensions: int, again: bool) -> VectorStore:

@@ -9,7 +9,7 @@ from hybrid_memory.dlq.letters import Filter, Letter, Ref, View
 from hybrid_memory.dlq.reading import Log
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.kafka import TopicInfo
-from hybrid_memory.schemas.registry import load_registry
+from hybrid_memory.schemas.registry import TopicSpec, load_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +26,10 @@ def topics_of(log: Log, name: str | None) -> list[TopicInfo]:
     """The topic of this name, or the registry's own dead-letter topics.
 
     Raises:
-        Refusal: it does not exist, or none of ours does.
+        Refusal: it does not exist, or holds no dead letters; or none of ours exists.
     """
     if name is not None:
-        return [log.topic(name)]
+        return [_dead_letter_topic(log, name)]
     ours = [log.settings.topic_prefix + spec.name for spec in load_registry() if spec.dead_letters_of]
     found = log.cluster.topics(ours)
     if not found:
@@ -41,7 +41,7 @@ def by_filter(log: Log, name: str | None, wanted: Filter, keep_values: bool) -> 
     """All letters that the filter means."""
     now, shelves = datetime.now(UTC), []
     for topic in topics_of(log, name):
-        view, ranges = log.view(topic, keep_values)
+        view, ranges = _viewed(log, topic, keep_values)
         shelves.append(Shelf(topic, view, ranges, [letter for letter in view.letters() if wanted(letter, now)]))
     return shelves
 
@@ -54,7 +54,7 @@ def by_refs(log: Log, texts: Sequence[str]) -> list[Shelf]:
     """
     refs: dict[TopicInfo, list[Ref]] = {}
     for ref in dict.fromkeys(map(Ref.parse, texts)):
-        topic = log.topic(ref.topic)
+        topic = _dead_letter_topic(log, ref.topic)
         refs.setdefault(topic, []).append(Ref(topic.name, ref.partition, ref.offset))
     return [_shelf(log, topic, wanted) for topic, wanted in refs.items()]
 
@@ -66,7 +66,7 @@ def one(log: Log, text: str) -> Letter:
         Refusal: none does.
     """
     ref = Ref.parse(text)
-    topic = log.topic(ref.topic)
+    topic = _dead_letter_topic(log, ref.topic)
     begin, end = log.whole(topic).get(ref.partition, (0, 0))
     if begin <= ref.offset < end:
         for record in log.read(topic, {ref.partition: (ref.offset, ref.offset + 1)}):
@@ -90,12 +90,37 @@ def check_choice(refs: Sequence[str], everything: bool, wanted: Filter) -> None:
 
 
 def _shelf(log: Log, topic: TopicInfo, refs: Iterable[Ref]) -> Shelf:
-    view, ranges = log.view(topic, keep_values=True)
+    view, ranges = _viewed(log, topic, keep_values=True)
     there = {letter.ref: letter for letter in view.letters()}
     for ref in refs:
         if ref not in there:
             raise _missing(ref)
     return Shelf(topic, view, ranges, [there[ref] for ref in refs])
+
+
+def _dead_letter_topic(log: Log, name: str) -> TopicInfo:
+    """The topic of this name, ours only if it is for dead letters: a null in another of ours deletes what it holds."""
+    topic = log.topic(name)
+    ours = topic.name.removeprefix(log.settings.topic_prefix)
+    if any(_is_of(spec, ours) for spec in load_registry() if not spec.dead_letters_of):
+        raise Refusal(f"topic {topic.name} is not for dead letters; hm dlq list shows those that there are")
+    return topic
+
+
+def _is_of(spec: TopicSpec, name: str) -> bool:
+    return name == spec.name or (spec.one_for_each is not None and name.startswith(f"{spec.name}."))
+
+
+def _viewed(log: Log, topic: TopicInfo, keep_values: bool) -> tuple[View, dict[int, tuple[int, int]]]:
+    """What the topic says; refused where it has records, and none of them says that it died."""
+    view, ranges = log.view(topic, keep_values)
+    letters = list(view.letters())
+    if letters and not any(is_dead_letter(letter.record.headers) for letter in letters):
+        raise Refusal(
+            f"topic {topic.name} holds no dead letters: no record of it has the headers that Kafka Connect, "
+            "Kafka Streams or Spring writes"
+        )
+    return view, ranges
 
 
 def _missing(ref: Ref) -> Refusal:

@@ -33,6 +33,9 @@ class Metrics:
         self.lag = Gauge(
             "hm_consumer_lag_records", "Records not yet applied", ["group", "topic"], registry=self.registry
         )
+        self.replay_progress = Gauge(
+            "hm_replay_progress_ratio", "How much of what a replay reads is done", ["job"], registry=self.registry
+        )
         self.requests = self._histogram("hm_http_request_duration_seconds", "Requests", _SECONDS, "route", "status")
         build = Gauge("hm_build_info", "The running version", ["version"], registry=self.registry)
         build.labels(version("hybrid-memory")).set(1)

@@ -71,7 +71,9 @@ class Log:
         """The first offset of a record that is not older than `timestamp` (ms); the end where there is none."""
         consumer = make_consumer(self.settings, GROUP)
         try:
-            [found] = consumer.offsets_for_times([TopicPartition(topic.name, partition, timestamp)], timeout=10)
+            # A time before 1970 would be taken for one of Kafka's signs, such as -1 for the end.
+            asked = TopicPartition(topic.name, partition, max(0, timestamp))
+            [found] = consumer.offsets_for_times([asked], timeout=10)
         except KafkaException as error:
             raise self.cluster.translated(error) from error
         finally:

@@ -1,7 +1,8 @@
 """Makes the registry's topics on a cluster, and refuses what would break the order of the log."""
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Container, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,9 +40,9 @@ def apply_topics(settings: Settings, cluster: Cluster | None = None) -> list[App
     found = cluster.topics(specs)
     for name, info in found.items():
         _refuse_other_count(info, specs[name])
-    _create(cluster, [(name, spec) for name, spec in specs.items() if name not in found])
-    mended = _mend(cluster, {name: specs[name] for name in found})
-    outcomes: dict[str, Outcome] = {name: "as it should be" if name in found else "made" for name in specs}
+    made = _create(cluster, specs, found)
+    mended = _mend(cluster, {name: spec for name, spec in specs.items() if name not in made})
+    outcomes: dict[str, Outcome] = {name: "made" if name in made else "as it should be" for name in specs}
     outcomes |= dict.fromkeys(mended, "settings mended")
     return [Applied(name, spec.partitions, outcomes[name]) for name, spec in specs.items()]
 
@@ -55,18 +56,37 @@ def _refuse_other_count(info: TopicInfo, spec: TopicSpec) -> None:
         )
 
 
-def _create(cluster: Cluster, wanted: Collection[tuple[str, TopicSpec]]) -> None:
-    new = [NewTopic(name, spec.partitions, replication_factor=-1, config=dict(spec.config)) for name, spec in wanted]
-    if not new:
-        return
-    for future in cluster.admin.create_topics(new, request_timeout=30).values():
-        try:
-            cluster.result(future)
-        except KafkaException as error:
-            # Another process was first; it made what we would have made.
-            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise
-    _await_ready(cluster, [name for name, _ in wanted])
+def _create(cluster: Cluster, specs: Mapping[str, TopicSpec], found: Container[str]) -> set[str]:
+    """Make them, and return the names of those that were not there.
+
+    Those that were found are asked for too: for a moment after a topic was deleted brokers still tell of it, and only
+    the controller, which makes topics, knows.
+    """
+    new = [
+        NewTopic(name, spec.partitions, replication_factor=-1, config=dict(spec.config)) for name, spec in specs.items()
+    ]
+    made = {
+        name
+        for name, future in cluster.admin.create_topics(new, request_timeout=30).items()
+        if _made(cluster, future, needed=name not in found)
+    }
+    _await_ready(cluster, [name for name in specs if name in made or name not in found])
+    return made
+
+
+def _made(cluster: Cluster, future: Future[None], needed: bool) -> bool:
+    """Whether a topic was made, rather than there already. That we may not make topics matters where it is needed."""
+    try:
+        cluster.result(future)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+        return False
+    except Refusal:
+        if needed:
+            raise
+        return False
+    return True
 
 
 def _await_ready(cluster: Cluster, names: Collection[str]) -> None:

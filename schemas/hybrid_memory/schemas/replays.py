@@ -5,6 +5,7 @@ said by the worker who has it. Each has a key of its own, so that nobody overwri
 """
 
 import re
+from dataclasses import replace
 from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -147,7 +148,7 @@ class ReplayOutcome(_Value):
     job: JobId = Field(description="Of which.")
     state: Standing = Field(description="promoting and reverting: begun, and to be called again where it was cut off.")
     generation: Annotated[int, Field(ge=1, lt=2**31)] = Field(description="Of the facts that were emitted.")
-    emitted: Count = Field(default=0, description="Facts emitted.")
+    emitted: Count = Field(default=0, description="Facts that were emitted, by this call or one before.")
     left: dict[str, Count] = Field(default_factory=dict, description="Memories that were left as they are, by reason.")
     at: Moment = Field(description="When this was so.")
 
@@ -201,6 +202,11 @@ def encode_replay(event: ReplayEvent, partitions: int) -> NewRecord:
     """The record of `replays` that says `event`. All records of a job stand in one partition, in order."""
     headers = event_headers(_TYPE + MESSAGES[type(event)], event.job, SOURCE)
     return NewRecord(REPLAYS, replay_key(event).encode(), to_json(event), headers, partition_of(event.job, partitions))
+
+
+def encode_taken_back(event: ReplayEvent, partitions: int) -> NewRecord:
+    """The record of `replays` that takes back what the key of `event` says."""
+    return replace(encode_replay(event, partitions), value=None)
 
 
 def replay_key(event: ReplayEvent) -> str:

@@ -11,7 +11,7 @@ from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import DecodeError, partition_of
+from hybrid_memory.schemas import partition_of
 from hybrid_memory.schemas.replays import ReplayProgress, ReplayStatus, State, encode_replay
 
 _EVERY_SECONDS = 0.5
@@ -58,8 +58,7 @@ class Board:
         for records in self._reader.read(self._topic.name, self._partition, self._position, end):
             for record in records:
                 if (record.key or b"").startswith(self._job.encode() + b"/"):
-                    with suppress(DecodeError):  # of a later version; what we know stands
-                        self._jobs.apply(record)
+                    self._jobs.apply(record)
             self._position = self._reader.position
         self._looked = time.monotonic()
         return self.job
@@ -79,6 +78,14 @@ class Board:
         )
         with suppress(Unavailable):
             self._publisher.send(encode_replay(status, self._topic.partitions))
+
+    def leave(self) -> None:
+        """Say that we have left the partitions that we spoke for last, but for those that have braked."""
+        job = self._jobs.get(self._job)
+        for partition, (state, _, _) in list(self._said.items()):
+            last = job.status.get(partition) if job else None
+            if state not in ("left", "braked") and last is not None and last.worker == self._worker:
+                self.say(partition, "left")
 
     def close(self) -> None:
         """Let go of the connection."""

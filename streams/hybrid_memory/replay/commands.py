@@ -1,5 +1,6 @@
 """`hm replay`."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -43,7 +44,9 @@ def start(
     mode: Annotated[str | None, typer.Option(metavar="open|taxonomy", help="Free phrases, or labels.")] = None,
     taxonomy: Annotated[Path | None, typer.Option(help="Labels, as YAML.")] = None,
     prompt: Annotated[Path | None, typer.Option(help="A prompt, as YAML.")] = None,
-    generation: Annotated[int | None, typer.Option(min=1, help="Default: the next.")] = None,
+    generation: Annotated[
+        int | None, typer.Option(min=1, help="Of the facts; above all there are, but with --stale. Default: the next.")
+    ] = None,
     shadow: Annotated[bool, typer.Option("--shadow", help="Keep what is found, and write no facts.")] = False,
     rate: Annotated[float | None, typer.Option(min=0.01, help="At most so many memories a second.")] = None,
     yield_to_live: Annotated[
@@ -153,6 +156,24 @@ def resume(replay: JobName, as_json: AsJson = False, bootstrap_servers: Servers 
 def cancel(replay: JobName, as_json: AsJson = False, bootstrap_servers: Servers = None) -> None:
     """End it for good. What it has done stays: hm replay revert takes it back."""
     _want(replay, "cancelled", as_json, bootstrap_servers)
+
+
+@app.command()
+def delete(replay: JobName, as_json: AsJson = False, bootstrap_servers: Servers = None) -> None:
+    """Delete one that has ended, and what it found. Its facts stay, and cannot be taken back any more."""
+    from hybrid_memory.replay.delete import delete as run
+    from hybrid_memory.replay.run import asked
+    from hybrid_memory.replay.store import find_job
+    from hybrid_memory.runtime.reading import Log
+    from hybrid_memory.runtime.settings import load_settings
+
+    with asked():
+        log = Log(load_settings(kafka={"bootstrap_servers": bootstrap_servers}))
+        job = find_job(log.settings, replay, log.cluster)
+    run(log.settings, job, log.cluster)
+    typer.echo(
+        json.dumps({"deleted": job.id}) if as_json else f"replay {job.id} is deleted; the facts that it wrote stay"
+    )
 
 
 app.command()(diff)

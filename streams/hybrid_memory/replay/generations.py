@@ -1,6 +1,7 @@
 """Which generation of facts is the present one, and which the next: seen on the log, not believed."""
 
 from hybrid_memory.replay.store import load_jobs
+from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.schemas import Record, split_fact_key
@@ -14,8 +15,7 @@ def present_generation(log: Log, facts: TopicInfo) -> int:
     Raises:
         Unavailable: Kafka does not answer.
     """
-    seen = max((_generation(record) for record in log.read(facts, log.whole(facts))), default=0)
-    return max(log.settings.classifier.generation, seen)
+    return max(log.settings.classifier.generation, _highest(log, facts))
 
 
 def next_generation(log: Log, facts: TopicInfo) -> int:
@@ -24,6 +24,24 @@ def next_generation(log: Log, facts: TopicInfo) -> int:
     promised = [job.definition.generation for job in jobs]
     taken_back = [job.outcome.generation for job in jobs if job.outcome is not None]
     return max([present_generation(log, facts), *promised, *taken_back]) + 1
+
+
+def check_above_all(log: Log, facts: TopicInfo, generation: int) -> None:
+    """Refuse a generation that a fact has already, or a higher one: what is found would lose against that one.
+
+    Raises:
+        Refusal: it is not above all.
+        Unavailable: Kafka does not answer.
+    """
+    if generation <= (highest := _highest(log, facts)):
+        raise Refusal(
+            f"{facts.name} holds facts of generation {highest} already, and those of generation {generation} would "
+            "lose against them; leave the generation out for the next one, or ask only for what is stale"
+        )
+
+
+def _highest(log: Log, facts: TopicInfo) -> int:
+    return max((_generation(record) for record in log.read(facts, log.whole(facts))), default=0)
 
 
 def _generation(record: Record) -> int:

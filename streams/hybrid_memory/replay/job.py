@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
-from hybrid_memory.schemas import Record
+from hybrid_memory.schemas import DecodeError, Record
 from hybrid_memory.schemas.replays import (
     ReplayDefinition,
     ReplayEvent,
@@ -122,13 +122,13 @@ class Jobs:
     _events: dict[str, dict[str, ReplayEvent]] = field(default_factory=dict)
 
     def apply(self, record: Record) -> None:
-        """Take the next record of `replays` into account.
-
-        Raises:
-            DecodeError: it cannot be read.
-        """
-        event, key = decode_replay(record), (record.key or b"").decode()
-        job, _, rest = key.partition("/")
+        """Take the next record of `replays` into account. One that cannot be read, of a later version say, changes
+        nothing."""
+        try:
+            event = decode_replay(record)
+        except DecodeError:
+            return
+        job, _, rest = (record.key or b"").decode().partition("/")
         if event is None:
             self._events.get(job, {}).pop(rest, None)
         else:

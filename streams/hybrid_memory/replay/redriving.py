@@ -23,4 +23,4 @@ def replay_again(settings: Settings, keys: Sequence[str]) -> str:
     generation = present_generation(log, topics_of(log).facts)
     parts = [keys[start : start + _AT_ONCE] for start in range(0, len(keys), _AT_ONCE)]
     jobs = [start_replay(settings, request_of(keys=part, generation=generation)) for part in parts]
-    return f"hm replay work {' '.join(job.id for job in jobs)}"
+    return " && ".join(f"hm replay work {job.id}" for job in jobs)

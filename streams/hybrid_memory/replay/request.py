@@ -38,8 +38,8 @@ def request_of(
             {
                 "users": users or (),
                 "keys": keys or (),
-                "since": _aware(since),
-                "until": _aware(until),
+                "since": _aware(since, "--since"),
+                "until": _aware(until, "--until"),
                 "stale": stale,
                 "labels": labels or (),
                 "sources": sources or (),
@@ -59,8 +59,11 @@ def request_of(
     )
 
 
-def _aware(moment: datetime | None) -> datetime | None:
-    return moment if moment is None or moment.tzinfo else moment.astimezone()
+def _aware(moment: datetime | None, name: str) -> datetime | None:
+    try:
+        return moment if moment is None or moment.tzinfo else moment.astimezone()
+    except (ValueError, OverflowError):
+        raise Refusal(f"{name}: {moment} lies outside the years that this machine's time zone reaches") from None
 
 
 def _place(text: str) -> tuple[int, int]:

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from confluent_kafka import KafkaError, KafkaException
+
 from hybrid_memory.replay.latest import Latest
 from hybrid_memory.replay.reading import Reader
 from hybrid_memory.runtime.errors import Refusal
@@ -22,6 +24,22 @@ def results_info(cluster: Cluster, settings: Settings, job: str) -> TopicInfo:
     if name not in found:
         raise Refusal(f"topic {name}, which held what replay {job} found, does not exist any more")
     return found[name]
+
+
+def drop_results(cluster: Cluster, settings: Settings, job: str) -> None:
+    """Delete that topic, where it is not gone already.
+
+    Raises:
+        Refusal: Kafka does not delete it.
+        Unavailable: Kafka does not answer.
+    """
+    name = settings.topic_prefix + results_topic(job)
+    [gone] = cluster.admin.delete_topics([name]).values()
+    try:
+        cluster.result(gone)
+    except KafkaException as error:
+        if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise Refusal(f"Kafka does not delete topic {name}: {error.args[0].str()}") from None
 
 
 def read_results(settings: Settings, job: str, cluster: Cluster | None = None) -> Iterator[ReplayResult]:

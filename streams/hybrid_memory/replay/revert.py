@@ -6,11 +6,11 @@ from hybrid_memory.classifier.choose import rule_classifier
 from hybrid_memory.replay.before import restored
 from hybrid_memory.replay.emit import Emission, emit, same_log
 from hybrid_memory.replay.generations import next_generation
-from hybrid_memory.replay.job import Job, now
+from hybrid_memory.replay.job import Job
 from hybrid_memory.replay.run import asked
 from hybrid_memory.replay.scan import own_source
 from hybrid_memory.replay.standing import reverts_to
-from hybrid_memory.replay.store import find_job
+from hybrid_memory.replay.store import check_left, find_job
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
@@ -55,6 +55,5 @@ def _check(job: Job) -> None:
         raise Refusal(f"replay {job.id} is a shadow that was never promoted; there is nothing to revert")
     if not job.finished and job.wanted != "cancelled":
         raise Refusal(f"replay {job.id} is not done ({job.ratio:.0%}); let it finish, or: hm replay cancel {job.id}")
-    if not job.finished and (at_work := job.working(now())):
-        who = next(iter(at_work.values())).worker
-        raise Refusal(f"worker {who} has not left replay {job.id} yet; try again in a moment")
+    if not job.finished:
+        check_left(job)

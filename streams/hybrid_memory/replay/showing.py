@@ -50,8 +50,9 @@ def print_jobs(jobs: Sequence[Job], now: datetime, as_json: bool) -> None:
         definition = job.definition
         meant = ("shadow; " if definition.shadow else "") + told(definition.filters)
         generation, ratio = str(definition.generation), f"{job.ratio:.0%}"
+        kind = "server" if "://" in definition.classifier.kind else definition.classifier.kind  # a URL takes the room
         state = job.outcome.state if job.outcome else job.state(now)
-        cells = (job.id, state, ratio, f"{job.classified:,}", generation, definition.classifier.kind, meant)
+        cells = (job.id, state, ratio, f"{job.classified:,}", generation, kind, meant)
         table.add_row(*map(Text, cells))
     Console().print(table)
 
@@ -66,7 +67,7 @@ def print_job(job: Job, now: datetime, as_json: bool) -> None:
     table.show_header = False
     for name, value in (
         ("replay", job.id),
-        ("state", job.state(now)),
+        ("state", _state(job, now)),
         ("made", f"{definition.created:%Y-%m-%d %H:%M:%S} UTC"),
         ("meant", told(definition.filters)),
         ("classifier", _classifier(definition)),
@@ -76,10 +77,11 @@ def print_job(job: Job, now: datetime, as_json: bool) -> None:
         ),
         ("done", f"{job.ratio:.1%}"),
         ("classified", f"{job.classified:,}" + (f", {job.failed:,} left to the rules" if job.failed else "")),
-        ("outcome", "none yet" if job.outcome is None else outcome_told(job.outcome)),
+        ("outcome", _outcome(job)),
         ("passed over", ", ".join(f"{count:,} {reason}" for reason, count in sorted(job.skipped.items())) or "nothing"),
     ):
-        table.add_row(name, Text(value))
+        if value:
+            table.add_row(name, Text(value))
     console.print(table)
     console.print()
     table = _table("partition", "from", "to", "at", "", "worker", "says")
@@ -136,6 +138,17 @@ def outcome_told(outcome: ReplayOutcome) -> str:
     left = "; ".join(f"{count:,} {reason}" for reason, count in sorted(outcome.left.items()))
     facts = f"{outcome.emitted:,} fact{'' if outcome.emitted == 1 else 's'} of generation {outcome.generation}"
     return f"{outcome.state}: {facts}" + (f"; left alone: {left}" if left else "")
+
+
+def _state(job: Job, now: datetime) -> str:
+    state = job.state(now)
+    return f"waiting for a worker: hm replay work {job.id}" if state == "waiting" else state
+
+
+def _outcome(job: Job) -> str:
+    if job.outcome is not None:
+        return outcome_told(job.outcome)
+    return f"none yet; see hm replay diff {job.id}" if job.definition.shadow else ""
 
 
 def _classifier(definition: ReplayDefinition) -> str:

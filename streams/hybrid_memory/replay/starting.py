@@ -7,17 +7,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from confluent_kafka.admin import NewTopic
+from pydantic import ValidationError
 
-from hybrid_memory.replay.generations import next_generation, present_generation
+from hybrid_memory.replay.generations import check_above_all, next_generation, present_generation
 from hybrid_memory.replay.job import Job, now
 from hybrid_memory.replay.opening import classifier_of
+from hybrid_memory.replay.results import drop_results
 from hybrid_memory.replay.scan import Topics
 from hybrid_memory.replay.store import replays_info, tell
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas import CLASSIFIED, MEMORIES
+from hybrid_memory.schemas import CLASSIFIED, MEMORIES, describe
 from hybrid_memory.schemas.registry import load_registry
 from hybrid_memory.schemas.replays import (
     RESULTS,
@@ -34,6 +36,8 @@ class ReplayRequest:
     """What is asked for. Who classifies is said by the settings.
 
     `generation`: None is the next; with `filters.stale` it is the present one, since the next would have no fact yet.
+    Another must be above that of all facts, shadow or not; but not with `filters.stale`, which passes over what has
+    one, nor with `filters.keys`: who names memories one by one knows what they have.
     `partitions`: empty is all. `first` and `last` narrow a partition: from this offset, to before that one.
     """
 
@@ -67,18 +71,22 @@ def define(log: Log, request: ReplayRequest) -> ReplayDefinition:
     created, topics = now(), topics_of(log)
     classifier = classifier_of(log.settings)
     ranges = _ranges(log, topics.memories, request)
-    return ReplayDefinition(
-        job=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-        created=created,
-        topic_id=topics.memories.topic_id,
-        ranges=ranges,
-        filters=request.filters,
-        classifier=classifier,
-        generation=_generation(log, topics.facts, request),
-        shadow=request.shadow,
-        rate=request.rate,
-        yield_to_live=request.yield_to_live,
-    )
+    generation = _generation(log, topics.facts, request)
+    try:
+        return ReplayDefinition(
+            job=f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+            created=created,
+            topic_id=topics.memories.topic_id,
+            ranges=ranges,
+            filters=request.filters,
+            classifier=classifier,
+            generation=generation,
+            shadow=request.shadow,
+            rate=request.rate,
+            yield_to_live=request.yield_to_live,
+        )
+    except ValidationError as error:
+        raise Refusal(f"this replay cannot be: {describe(error)}") from None
 
 
 def create(log: Log, definition: ReplayDefinition) -> Job:
@@ -92,9 +100,8 @@ def create(log: Log, definition: ReplayDefinition) -> Job:
     try:
         tell(log.settings, [definition, wanted], log.cluster)
     except (Refusal, Unavailable):
-        with suppress(Exception):
-            for future in log.cluster.admin.delete_topics([name]).values():
-                log.cluster.result(future)
+        with suppress(Refusal, Unavailable):
+            drop_results(log.cluster, log.settings, definition.job)
         raise
     return Job(definition)
 
@@ -122,9 +129,12 @@ def topics_of(log: Log) -> Topics:
 
 
 def _generation(log: Log, facts: TopicInfo, request: ReplayRequest) -> int:
-    if request.generation is not None:
-        return request.generation
-    return present_generation(log, facts) if request.filters.stale else next_generation(log, facts)
+    wanted, filters = request.generation, request.filters
+    if wanted is None:
+        return present_generation(log, facts) if filters.stale else next_generation(log, facts)
+    if not (filters.stale or filters.keys):
+        check_above_all(log, facts, wanted)
+    return wanted
 
 
 def _ranges(log: Log, topic: TopicInfo, request: ReplayRequest) -> tuple[ReplayRange, ...]:
@@ -132,6 +142,9 @@ def _ranges(log: Log, topic: TopicInfo, request: ReplayRequest) -> tuple[ReplayR
     for number in sorted(request.partitions | set(request.first) | set(request.last)):
         if number not in whole:
             raise Refusal(f"topic {topic.name} has no partition {number}; they are 0 to {topic.partitions - 1}")
+        first, last = request.first.get(number, 0), request.last.get(number)
+        if last is not None and first >= last:
+            raise Refusal(f"offset {first} of partition {number} is not before {last}: nothing could be between them")
     since, until = request.filters.since, request.filters.until
     if since is not None and until is not None and since >= until:
         raise Refusal("--since is not before --until, so nothing could be between them")

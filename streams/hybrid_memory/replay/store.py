@@ -1,6 +1,6 @@
 """The topic `replays`: jobs are read from it, and told to it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from hybrid_memory.replay.job import Job, Jobs, now
 from hybrid_memory.replay.reading import Reader
@@ -8,7 +8,10 @@ from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.kafka import Cluster, TopicInfo
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
-from hybrid_memory.schemas.replays import REPLAYS, ReplayEvent, ReplayWanted, Wanted, encode_replay
+from hybrid_memory.schemas import NewRecord
+from hybrid_memory.schemas.replays import REPLAYS, ReplayEvent, ReplayWanted, Wanted, encode_replay, encode_taken_back
+
+_ANSWER_SECONDS = 5.0
 
 
 def replays_info(cluster: Cluster, settings: Settings) -> TopicInfo:
@@ -31,7 +34,7 @@ def load_jobs(settings: Settings, cluster: Cluster | None = None) -> list[Job]:
     Raises:
         Refusal, Unavailable: as `replays_info`.
     """
-    cluster = cluster or Cluster(settings)
+    cluster = cluster or Cluster(settings, _ANSWER_SECONDS)
     topic = replays_info(cluster, settings)
     jobs, starts, ends = Jobs(), cluster.starts(topic), cluster.ends(topic)
     with Reader(settings) as reader:
@@ -73,8 +76,33 @@ def want(settings: Settings, job: Job, wanted: Wanted, cluster: Cluster | None =
     tell(settings, [ReplayWanted(job=job.id, wanted=wanted, at=now())], cluster)
 
 
+def check_left(job: Job) -> None:
+    """Refuse a job that a worker is still at.
+
+    Raises:
+        Refusal: one is.
+    """
+    if at_work := job.working(now()):
+        who = next(iter(at_work.values())).worker
+        raise Refusal(f"worker {who} has not left replay {job.id} yet; try again in a moment")
+
+
 def tell(settings: Settings, events: Sequence[ReplayEvent], cluster: Cluster | None = None) -> None:
     """Append to `replays`, and wait until it is durable. Raises as `Publisher.send_all`."""
+    _append(encode_replay, settings, events, cluster)
+
+
+def take_back(settings: Settings, events: Sequence[ReplayEvent], cluster: Cluster | None = None) -> None:
+    """Append nulls under the keys of these, and wait until they are durable. Raises as `Publisher.send_all`."""
+    _append(encode_taken_back, settings, events, cluster)
+
+
+def _append(
+    encode: Callable[[ReplayEvent, int], NewRecord],
+    settings: Settings,
+    events: Sequence[ReplayEvent],
+    cluster: Cluster | None,
+) -> None:
     partitions = replays_info(cluster or Cluster(settings), settings).partitions
     with Publisher(settings) as publisher:
-        publisher.send_all([encode_replay(event, partitions) for event in events])
+        publisher.send_all([encode(event, partitions) for event in events])

@@ -81,6 +81,7 @@ class Worker:
                     self._duty.pause(wait)
                     wait = next_wait(wait)
         finally:
+            self._board.leave()
             self._share.close()
             self._threads.shutdown(wait=False, cancel_futures=True)
             self._reader.close()

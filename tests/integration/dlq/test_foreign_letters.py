@@ -2,13 +2,14 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from uuid import uuid4
 
 import pytest
 from confluent_kafka.admin import NewTopic
 
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.kafka import Cluster
-from hybrid_memory.schemas import Headers, NewRecord
+from hybrid_memory.schemas import MEMORIES, Headers, Memory, NewRecord, encode_memory
 from tests.e2e.programs import run, until
 from tests.integration.dlq.conftest import Dlq
 from tests.integration.sink.world import World
@@ -94,6 +95,20 @@ def test_where_a_letter_goes_must_be_known_and_there(world: World, dlq: Dlq, mak
     assert len(dlq.json("redrive", "--all", "--topic", dead, "--to", other, "--yes", "--rate", "50")["redriven"]) == 2
     assert {record.value for record in world.read("other")} == {b"v", b"w"}
     assert dlq.letters("--topic", dead) == []
+
+
+def test_what_is_no_dead_letter_is_never_dropped(world: World, dlq: Dlq, make: Callable[[str], str]) -> None:
+    orders = make("orders")
+    world.send(NewRecord("orders", b"k", b"v", ()))
+    world.send(encode_memory(Memory.new(user_id="ann", text="I drink tea")))
+    memories = world.topic(MEMORIES).name
+    for topic, says in ((orders, "no record of it has the headers"), (memories, "is not for dead letters")):
+        for choice in (["--all", "--topic", topic], [f"{topic}:0:0"]):
+            assert says in dlq("drop", *choice, "--reason", "x", "--yes", code=2)
+            assert says in dlq("redrive", *choice, "--to", make(f"to-{uuid4().hex}"), "--yes", code=2)
+        assert says in dlq("list", "--topic", topic, code=2)
+        [record] = world.read(topic.removeprefix(world.settings.topic_prefix))
+        assert record.value is not None
 
 
 def test_calls_that_make_no_sense_are_refused_in_a_sentence(world: World, dlq: Dlq) -> None:

@@ -196,9 +196,11 @@ def test_a_lost_disk(world: World, capfd: pytest.CaptureFixture[str]) -> None:
         served.live(10, 60)
         shown = served.shown
     shutil.rmtree(world.folder / "index")
-    assert rebuild(world.settings, Options()) == 0
+    with pytest.raises(Refusal, match=r"index does not exist.*--data-dir.*where it was lost.*hm rebuild --create"):
+        rebuild(world.settings, Options())
+    assert generations(world).names() == []
+    assert rebuild(world.settings, Options(create=True)) == 0
     said = capfd.readouterr().err
-    assert f"there is no index {world.folder / 'index'};" in said
     assert "no index to compare" in said
     assert "is kept" not in said
     with serving(world) as served:

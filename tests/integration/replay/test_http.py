@@ -43,18 +43,27 @@ async def test_a_replay_is_made_driven_and_done(log: ReplayWorld, http: httpx.As
     rest = (await http.get("/v1/replays", params={"cursor": first["next_cursor"]})).json()
     assert ([one["job"] for one in rest["replays"]], rest["next_cursor"]) == ([max(job, other)], None)
     check_problem(await http.patch(f"/v1/replays/{job}", json={"wanted": "paused"}), 409)
+    check_problem(await http.delete(f"/v1/replays/{other}"), 409)
+    gone = await http.delete(f"/v1/replays/{job}")
+    assert (gone.status_code, gone.content) == (204, b"")
+    check_problem(await http.get(f"/v1/replays/{job}"), 404)
 
 
 async def test_what_cannot_be_is_a_problem(log: ReplayWorld, http: httpx.AsyncClient) -> None:
+    log.classify(log.add("tea I drink tea"), known()(log.settings)[0])
     check_problem(await http.get("/v1/replays/nobody"), 404)
+    check_problem(await http.delete("/v1/replays/nobody"), 404)
     check_problem(await http.patch("/v1/replays/nobody", json={"wanted": "paused"}), 404)
     check_problem(await http.patch("/v1/replays/nobody", json={"wanted": "faster"}), 422)
     for body in (
         {"classifier": "http://elsewhere"},
         {"taxonomy": "version: 1"},
         {"ranges": [{"partition": 9}]},
+        {"ranges": [{"partition": 0, "start": 5, "end": 3}]},
         {"since": "2026-08-02T00:00:00Z", "until": "2026-08-01T00:00:00Z"},
+        {"since": "0001-01-01T00:00:00+05:00"},
         {"rate": 0},
+        {"generation": 1},
     ):
         check_problem(await http.post("/v1/replays", json=body), 422)
     assert (await http.get("/v1/replays")).json() == {"replays": [], "next_cursor": None}

@@ -7,13 +7,25 @@ from pathlib import Path
 
 import pytest
 
+from hybrid_memory.replay import redriving
+from hybrid_memory.replay.delete import delete
 from hybrid_memory.replay.job import Job, now
+from hybrid_memory.replay.results import drop_results, results_info
+from hybrid_memory.replay.revert import revert
 from hybrid_memory.replay.run import work
 from hybrid_memory.replay.starting import ReplayRequest, start_replay
-from hybrid_memory.replay.store import find_job, tell, want
+from hybrid_memory.replay.store import find_job, load_jobs, tell, want
 from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.kafka import Cluster
 from hybrid_memory.schemas import CLASSIFIED, MEMORIES
-from hybrid_memory.schemas.replays import ReplayFilters, ReplayProgress, ReplayStatus
+from hybrid_memory.schemas.replays import (
+    REPLAYS,
+    ReplayFilters,
+    ReplayOutcome,
+    ReplayProgress,
+    ReplayStatus,
+    results_topic,
+)
 from tests.e2e.programs import ROOT, Program, environment, until
 from tests.integration.replay.world import ReplayWorld, known, make_topics, replay_world
 from tests.stream_process import Manner, answer
@@ -56,6 +68,70 @@ def test_two_workers_share_a_job_and_heed_its_operator(log: ReplayWorld) -> None
     assert {len(same) for same in log.facts(2).values()} == {1}
     with pytest.raises(Refusal, match="is done; there is nothing to change"):
         want(log.settings, done, "paused")
+
+
+def test_a_job_that_has_ended_is_deleted_with_its_results(log: ReplayWorld) -> None:
+    log.add("tea I drink tea")
+    kept, job = log.replay(), log.replay()
+    facts = log.facts(job.definition.generation)
+    cluster = Cluster(log.settings)
+    delete(log.settings, find_job(log.settings, job.id), cluster)
+    assert [one.id for one in load_jobs(log.settings)] == [kept.id]
+    last = {record.key: record.value for record in log.world.read(REPLAYS)}
+    assert {value for key, value in last.items() if (key or b"").startswith(job.id.encode())} == {None}
+    results = [log.settings.topic_prefix + results_topic(one.id) for one in (kept, job)]
+    until(lambda: set(cluster.topics(results)) == {results[0]}, 20)
+    assert log.facts(job.definition.generation) == facts
+    with pytest.raises(Refusal, match=f"there is no replay {job.id}"):
+        revert(log.settings, job.id)
+
+
+def test_a_worker_that_waited_says_that_it_has_left(log: ReplayWorld) -> None:
+    log.add(*(f"m{number} text" for number in range(80)))
+    job = start_replay(log.settings, ReplayRequest())
+    worker = Hand(log, job.id, Manner(batch_size=4, rate=50))
+    worker.start()
+    until(lambda: find_job(log.settings, job.id).progress, 20)
+    want(log.settings, job, "paused")
+    until(lambda: "paused" in states(find_job(log.settings, job.id)), 10)
+    want(log.settings, job, "cancelled")
+    worker.join(20)
+    assert states(find_job(log.settings, job.id)) == {"left"}
+    delete(log.settings, find_job(log.settings, job.id), Cluster(log.settings))
+
+
+def test_a_job_that_lost_its_results_can_still_be_deleted(log: ReplayWorld) -> None:
+    log.add("tea I drink tea")
+    job, cluster = log.replay(), Cluster(log.settings)
+    drop_results(cluster, log.settings, job.id)  # as if a deletion had died here
+    delete(log.settings, find_job(log.settings, job.id), cluster)
+    assert load_jobs(log.settings) == []
+
+
+def test_a_job_that_has_not_ended_is_not_deleted(log: ReplayWorld) -> None:
+    log.add("tea I drink tea")
+    cluster = Cluster(log.settings)
+    job = start_replay(log.settings, ReplayRequest(shadow=True))
+
+    def refused() -> str:
+        with pytest.raises(Refusal) as refusal:
+            delete(log.settings, find_job(log.settings, job.id), cluster)
+        assert results_info(cluster, log.settings, job.id).partitions == 2
+        return str(refusal.value)
+
+    assert refused() == f"replay {job.id} is not done (0%); end it first with: hm replay cancel {job.id}"
+    want(log.settings, job, "paused")
+    assert "is not done" in refused()
+    want(log.settings, job, "cancelled")
+    [at] = job.ranges
+    said = ReplayStatus(job=job.id, partition=at, worker="here:1", state="running", at=now())
+    tell(log.settings, [said])
+    assert "worker here:1 has not left" in refused()
+    half = ReplayOutcome(job=job.id, state="promoting", generation=2, at=now())
+    tell(log.settings, [said.model_copy(update={"state": "left"}), half])
+    assert f"is promoting; where that was cut off, end it first with: hm replay promote {job.id}" in refused()
+    tell(log.settings, [half.model_copy(update={"state": "promoted"})])
+    delete(log.settings, find_job(log.settings, job.id), cluster)
 
 
 def test_a_cancelled_job_stays_so(log: ReplayWorld) -> None:
@@ -146,6 +222,14 @@ def test_the_keys_of_some_memories_make_a_job_of_exactly_these(log: ReplayWorld)
     job = start_replay(log.settings, ReplayRequest(ReplayFilters(keys=("ann/tea",)), generation=1))
     assert work(log.settings, job.id, known()).classified == 1
     assert set(log.facts(1)) == {"tea"}
+
+
+def test_more_keys_than_a_definition_takes_make_several_jobs(log: ReplayWorld, monkeypatch: pytest.MonkeyPatch) -> None:
+    log.add("tea I drink tea", "jazz I like jazz")
+    monkeypatch.setattr(redriving, "_AT_ONCE", 1)
+    said = redriving.replay_again(log.settings, ["ann/tea", "ann/jazz"])
+    assert said == " && ".join(f"hm replay work {job.id}" for job in load_jobs(log.settings))
+    assert len(load_jobs(log.settings)) == 2
 
 
 def test_a_standing_worker_takes_whatever_is_made_and_ends_when_told(log: ReplayWorld) -> None:

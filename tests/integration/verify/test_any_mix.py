@@ -165,7 +165,7 @@ class AnyMix(RuleBasedStateMachine):
     def replay(
         self, shadow: bool, generation: int | None, user: tuple[str, ...], stale: bool, meanwhile: list[Memory]
     ) -> None:
-        filters = ReplayFilters(users=user, stale=stale)
+        filters = ReplayFilters(users=user, stale=stale or generation is not None)
 
         def write() -> None:
             for memory in meanwhile:

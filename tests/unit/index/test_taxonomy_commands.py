@@ -84,6 +84,14 @@ def test_what_is_wrong_is_said(run: Run, change: tuple[str, str], kind: str, say
     assert kind in shown.stdout
 
 
+def test_what_cannot_be_read_was_not_checked(run: Run) -> None:
+    for file in ("none.yaml", "."):
+        result = run("check", file, "--json")
+        assert isinstance(result.exception, Refusal)  # exit code 2
+        assert f"taxonomy {file} cannot be read" in str(result.exception)
+        assert result.stdout == ""
+
+
 def test_without_the_embedder_only_words_are_looked_at(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def away(settings: object) -> None:
         raise Refusal("there is no model")

@@ -1,5 +1,6 @@
 """What is known of a job, how fast it goes, and what is asked for."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from hybrid_memory.replay.pace import Pace, share_of
 from hybrid_memory.replay.request import request_of
 from hybrid_memory.replay.showing import print_jobs
 from hybrid_memory.runtime.errors import Refusal
-from hybrid_memory.schemas import Record
+from hybrid_memory.schemas import NewRecord, Record
 from hybrid_memory.schemas.replays import (
     ReplayClassifier,
     ReplayDefinition,
@@ -26,6 +27,7 @@ from hybrid_memory.schemas.replays import (
     State,
     Wanted,
     encode_replay,
+    encode_taken_back,
 )
 
 NOW = datetime(2026, 8, 1, tzinfo=UTC)
@@ -68,6 +70,23 @@ def test_what_was_said_last_under_each_key_counts_and_compaction_changes_nothing
     assert job.finished == all(job.is_done(number) for number in range(3))
 
 
+def test_what_cannot_be_read_changes_nothing() -> None:
+    said = [as_record(definition(10), 0), as_record(progress(0, 5), 1)]
+    strange = [
+        Record("replays", 0, 2 + at, 0, key, b"{", ()) for at, key in enumerate((b"job/progress/0", b"job", None))
+    ]
+    assert known(said + strange) == known(said)
+
+
+@given(st.lists(events, max_size=20))
+def test_a_job_that_was_taken_back_is_gone(said: list[ReplayEvent]) -> None:
+    jobs = Jobs()
+    for encode in (encode_replay, encode_taken_back):
+        for number, event in enumerate([definition(10, 10, 10), *said]):
+            jobs.apply(as_record(event, number, encode))
+        assert [job.id for job in jobs.all()] == (["job"] if encode is encode_replay else [])
+
+
 def known(records: list[Record]) -> Job:
     jobs = Jobs()
     for record in records:
@@ -80,7 +99,10 @@ def test_the_list_cuts_no_heading_in_two_and_says_what_became_of_a_job(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
-    one = definition(10).model_copy(update={"job": "20261123-014833-d3aa", "shadow": True})
+    elsewhere = ReplayClassifier(kind="https://models.example.org/v1")
+    one = definition(10).model_copy(
+        update={"job": "20261123-014833-d3aa", "shadow": True, "classifier": elsewhere},
+    )
     outcome = ReplayOutcome(job=one.job, state="promoted", generation=2, at=NOW)
     print_jobs([Job(one), Job(one, outcome=outcome)], NOW, as_json=False)
     heading, *rows = capsys.readouterr().out.splitlines()
@@ -88,8 +110,10 @@ def test_the_list_cuts_no_heading_in_two_and_says_what_became_of_a_job(
     assert [row.split()[1] for row in rows if row.startswith(one.job)] == ["waiting", "promoted"]
 
 
-def as_record(event: ReplayEvent, offset: int) -> Record:
-    new = encode_replay(event, 1)
+def as_record(
+    event: ReplayEvent, offset: int, encode: Callable[[ReplayEvent, int], NewRecord] = encode_replay
+) -> Record:
+    new = encode(event, 1)
     return Record("replays", 0, offset, 0, new.key, new.value, new.headers)
 
 
