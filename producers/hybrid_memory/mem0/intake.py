@@ -1,10 +1,10 @@
 """Takes records from a topic, as a member of a group."""
 
 import logging
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from hybrid_memory.mem0.heard import Heard
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo, make_consumer, to_record
 from hybrid_memory.runtime.settings import Settings
@@ -41,8 +41,11 @@ def group_of(settings: Settings, project: str) -> str:
 class Intake:
     """A place in the group. Not thread-safe; partitions come and go only within `take`."""
 
-    def __init__(self, settings: Settings, topic: TopicInfo, group: str, heard: Heard | None = None) -> None:
-        self._group, self._heard = group, heard
+    def __init__(
+        self, settings: Settings, topic: TopicInfo, group: str, on_given: Sequence[Callable[[int], None]] = ()
+    ) -> None:
+        """`on_given` hear of each partition that becomes ours."""
+        self._group, self._on_given = group, on_given
         self._taken: dict[int, int] = {}
         protocol = settings.kafka.get("group.protocol", "consumer")
         self._consumer = make_consumer(
@@ -97,6 +100,6 @@ class Intake:
         self._consumer.close()
 
     def _given(self, _: Consumer, places: list[TopicPartition]) -> None:
-        if self._heard is not None:
-            for place in places:
-                self._heard.begin(place.partition)
+        for place in places:
+            for tell in self._on_given:
+                tell(place.partition)

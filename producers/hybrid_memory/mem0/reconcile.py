@@ -18,6 +18,7 @@ from hybrid_memory.mem0.listing import Listed
 from hybrid_memory.mem0.mapping import Rule, Unmappable, is_gone, to_memory
 from hybrid_memory.mem0.opening import Opened
 from hybrid_memory.mem0.patience import until_done
+from hybrid_memory.mem0.told import Told, state_of
 from hybrid_memory.schemas import Memory
 from hybrid_memory.schemas.mem0 import Mem0Hint
 
@@ -67,16 +68,23 @@ def _compared(listed: Listed, comparison: Comparison, rule: Rule) -> Found | Non
     try:
         memory = to_memory(listed.state, rule)
     except Unmappable as error:
+        comparison.pass_over(listed.id)
         return Found(Difference("refused", "", listed.id, str(error)), listed)
     difference = comparison.meet(memory)
     return None if difference is None else Found(difference, listed, memory)
 
 
 class Hinter:
-    """Sends a hint for each difference, many at a time. Texts are classified first where there is a classifier."""
+    """Sends a hint for each difference, many at a time. Texts are classified first where there is a classifier.
 
-    def __init__(self, parts: Opened, classifier: Classifier | None, tally: Tally, stop: threading.Event) -> None:
-        self._parts, self._classifier, self._tally, self._stop = parts, classifier, tally, stop
+    What was refused in the same state before has its dead letter, and no hint.
+    """
+
+    def __init__(
+        self, parts: Opened, classifier: Classifier | None, told: Told, tally: Tally, stop: threading.Event
+    ) -> None:
+        self._parts, self._classifier, self._told = parts, classifier, told
+        self._tally, self._stop = tally, stop
 
     def hint_at(self, found: Iterator[Found]) -> None:
         """Hint at all of these; every hint is durable before the next batch is read.
@@ -98,6 +106,8 @@ class Hinter:
 
     def _hint(self, found: Found, classifiers: Sequence[str]) -> Mem0Hint | None:
         project, listed = self._parts.project, found.listed
+        if listed is not None and found.memory is None and self._told.has(listed.id, state_of(listed.state)):
+            return None
         try:
             if listed is None or found.memory is None:
                 return hint(found.difference.memory_id, "sync", project=project)

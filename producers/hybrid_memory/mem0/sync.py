@@ -17,6 +17,7 @@ from hybrid_memory.mem0.patience import until_done
 from hybrid_memory.mem0.reconcile import Found, Hinter, Tally, differences
 from hybrid_memory.mem0.states import from_platform
 from hybrid_memory.mem0.there import There
+from hybrid_memory.mem0.told import Told
 from hybrid_memory.mem0.view import View
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings
@@ -66,6 +67,7 @@ class Sync:
     ) -> None:
         self._parts, self._view, self._request = parts, view, request
         self._classifier, self._stop = classifier, stop
+        self._told = Told(parts.log)
 
     def round(self, display: Display, most_shown: int = 50) -> Round:
         """Compare everything once. A dry run gives the first differences.
@@ -95,7 +97,8 @@ class Sync:
         return sum(end - begin for begin, end in spans.values())
 
     def _hint(self, found: Iterator[Found], tally: Tally) -> Sequence[Difference]:
-        Hinter(self._parts, self._classifier, tally, self._stop).hint_at(found)
+        until_done(self._told.catch_up, self._stop)
+        Hinter(self._parts, self._classifier, self._told, tally, self._stop).hint_at(found)
         return ()
 
     def _users(self) -> set[str] | None:

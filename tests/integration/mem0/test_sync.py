@@ -143,6 +143,30 @@ def test_what_cannot_be_a_memory_here_is_told(platform: FakePlatform, settings: 
     assert len(records(settings, "dlq.mem0.hints")) == 1
 
 
+def test_what_cannot_be_a_memory_here_is_dead_lettered_once_in_each_state(
+    platform: FakePlatform, settings: Settings, begin: Begin
+) -> None:
+    memory_id = platform.store.add("fits", {"user_id": "maya"})["id"]
+    begin().round(Watcher())
+    assert len(published(settings)) == 1
+    platform.store.change(memory_id, memory="x" * 20_000)
+    sync = begin()
+    rounds = []
+    for again in (sync, sync, begin()):  # a restarted one knows it too
+        rounds.append(again.round(Watcher()).tally)
+        published(settings)
+    assert [(tally.kinds["refused"], tally.kinds["gone"], tally.hinted) for tally in rounds] == [
+        (1, 0, 1),
+        (1, 0, 0),
+        (1, 0, 0),
+    ]
+    assert len(records(settings, "dlq.mem0.hints")) == 1
+    platform.store.change(memory_id, memory="y" * 20_000)
+    assert sync.round(Watcher()).tally.hinted == 1
+    published(settings)
+    assert len(records(settings, "dlq.mem0.hints")) == 2
+
+
 def test_an_import_is_classified_beforehand(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
     texts = ["I love sushi", "My sister lives in Oslo", "zzz"]
     ids = [platform.store.add(text, {"user_id": "maya"})["id"] for text in texts]
