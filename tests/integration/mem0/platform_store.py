@@ -98,9 +98,10 @@ class Store:
         return self.find({"OR": [{entity: "*"} for entity in ENTITIES]})
 
     def events(self, memory_id: str | None = None) -> list[Row]:
-        """The history, the newest first."""
+        """The history, the newest first; its entries never change."""
         with self._lock:
-            return [dict(event) for event in reversed(self._events) if memory_id in (None, event["memory_id"])]
+            newest_first = self._events[::-1]
+        return [event for event in newest_first if memory_id in (None, event["memory_id"])]
 
     def entities(self) -> list[dict[str, Any]]:
         with self._lock:
