@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -23,6 +23,8 @@ from hybrid_memory.schemas import Memory
 from hybrid_memory.schemas.mem0 import Mem0Hint
 
 _BATCH = 200
+AHEAD = 1000
+"""So many hints are written before we look how many wait for the publisher: it and we stay equally fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,8 @@ class Hinter:
         self._parts, self._classifier, self._told = parts, classifier, told
         self._tally, self._stop = tally, stop
 
-    def hint_at(self, found: Iterator[Found]) -> None:
-        """Hint at all of these; every hint is durable before the next batch is read.
+    def hint_at(self, found: Iterator[Found], keep_up: Callable[[], None]) -> None:
+        """Hint at all of these; every hint is durable before the next batch is read. `keep_up` is called now and then.
 
         Raises:
             Stopped: we were told to stop; what was not hinted at is found again.
@@ -97,7 +99,9 @@ class Hinter:
         while batch := list(islice(found, size)):
             hints = [made for made in self._made(batch) if made is not None]
             until_done(lambda hints=hints: send(self._parts.publisher, hints), self._stop)  # type: ignore[misc]
-            self._tally.hinted += len(hints)
+            before, self._tally.hinted = self._tally.hinted, self._tally.hinted + len(hints)
+            if before // AHEAD < self._tally.hinted // AHEAD:
+                keep_up()
 
     def _made(self, batch: Sequence[Found]) -> Iterator[Mem0Hint | None]:
         answers = self._answers([one.memory for one in batch if one.memory is not None])

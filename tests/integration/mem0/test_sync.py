@@ -10,6 +10,7 @@ import pytest
 from hybrid_memory.classifier import default_rules
 from hybrid_memory.classifier.remote.service import ServiceClassifier
 from hybrid_memory.classifier.ruled import RuleClassifier
+from hybrid_memory.mem0 import reconcile
 from hybrid_memory.mem0.publish import publish_once
 from hybrid_memory.mem0.reconcile import Tally
 from hybrid_memory.mem0.sync import Round, Sync, SyncRequest, opened_sync
@@ -123,6 +124,21 @@ def test_what_waits_for_the_publisher_is_not_hinted_at_again(platform: FakePlatf
     assert done.tally.hinted == 1
     platform.store.change(first, memory="c")
     assert kinds(begin().round(Watcher())) == {"waiting": 1, "missing": 1}
+
+
+def test_who_follows_the_hints_is_waited_for_now_and_then(
+    platform: FakePlatform, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "AHEAD", 100)
+    for number in range(450):
+        platform.store.add(f"note {number}", {"user_id": "maya"})
+    sync, waiting = begin(), list[int]()
+    sync.round(Watcher(), keep_up=lambda: waiting.append(sync.waiting()))
+    assert waiting == [200, 400]
+    ends = sync.ends()
+    platform.store.add("one more", {"user_id": "maya"})
+    sync.round(Watcher())
+    assert (sync.waiting(ends), sync.waiting()) == (450, 451)
 
 
 def test_another_projects_memories_are_not_gone(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
