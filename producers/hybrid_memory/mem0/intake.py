@@ -60,7 +60,7 @@ class Intake:
         self._topic = topic.name
         self._consumer.subscribe([topic.name], on_assign=self._given)
 
-    def take(self, limit: int, seconds: float = 0.5) -> list[Record]:
+    def take(self, limit: int, seconds: float = 0.1) -> list[Record]:
         """At most `limit` records, in order within a partition; none where none comes within `seconds`.
 
         Raises:
