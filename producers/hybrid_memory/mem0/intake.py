@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo, make_consumer, to_record
+from hybrid_memory.runtime.membership import refuse
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import Record
 
@@ -15,11 +16,6 @@ _LONGEST_BATCH_MS = 30 * 60 * 1000
 """Mem0 may be away for a while; who dies is missed by his heartbeats, whatever this says."""
 _READ_AHEAD_KB = 1024
 """What waits in this process while Mem0 is asked. librdkafka holds several times as much, in whole fetches."""
-_REFUSED = {
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "does not let us into the consumer group",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "does not let us read the topic",
-    KafkaError.UNSUPPORTED_VERSION: "does not know the consumer protocol; set HM_KAFKA__GROUP_PROTOCOL=classic",
-}
 # Somebody else has the partitions now, and will take these again.
 _NOT_OURS = {
     KafkaError.ILLEGAL_GENERATION,
@@ -73,8 +69,8 @@ class Intake:
             error = message.error()
             if error is None:
                 records.append(to_record(message))
-            elif error.code() in _REFUSED:
-                raise Refusal(f"Kafka {_REFUSED[error.code()]} ({self._group})")
+            else:
+                refuse(error, self._group)
         self._taken.update((record.partition, record.offset + 1) for record in records)
         return records
 
