@@ -16,7 +16,7 @@ from hybrid_memory.mem0.patience import until_done
 from hybrid_memory.mem0.platform_api import PlatformApi
 from hybrid_memory.mem0.states import Mem0Memory, from_platform
 from hybrid_memory.mem0.status import Rejected
-from hybrid_memory.mem0.told import Told, marked, state_of
+from hybrid_memory.mem0.told import Told, state_of
 from hybrid_memory.mem0.view import View
 from hybrid_memory.runtime.deadletters import Failure, dead_letter
 from hybrid_memory.runtime.publisher import Publisher
@@ -181,13 +181,14 @@ class Settler:
 
     def _letter(self, noticed: Noticed, answer: Answer, error: Unmappable | Rejected) -> dict[str, NewRecord]:
         """The dead letter by the memory's id; none where there is one of this very state."""
-        mem0_id, state = noticed.hint.mem0_id, state_of(answer if isinstance(answer, Mem0Memory) else str(error))
+        mem0_id, failure = noticed.hint.mem0_id, _failure(answer, error)
         self.told.catch_up()
-        if self.told.has(mem0_id, state) and not noticed.redriven:
+        if self.told.has(mem0_id, failure.state) and not noticed.redriven:
             return {}
-        return {mem0_id: marked(dead_letter(noticed.record, _failure(error), self.topic_prefix), state)}
+        return {mem0_id: dead_letter(noticed.record, failure, self.topic_prefix)}
 
 
-def _failure(error: Unmappable | Rejected) -> Failure:
+def _failure(answer: Answer, error: Unmappable | Rejected) -> Failure:
     error_class: ErrorClass = error.error_class if isinstance(error, Unmappable) else "policy"
-    return Failure(error_class, type(error).__name__, str(error), STAGE)
+    state = state_of(answer if isinstance(answer, Mem0Memory) else str(error))
+    return Failure(error_class, type(error).__name__, str(error), STAGE, state=state)

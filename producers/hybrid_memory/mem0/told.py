@@ -1,17 +1,11 @@
 """What was dead-lettered already: of which memories, in which state. The dead letters themselves say so, so that it
 holds after a restart and on any machine, for as long as they are kept."""
 
-from dataclasses import replace
-
 from hybrid_memory.mem0.mapping import digest
 from hybrid_memory.mem0.states import Mem0Memory
-from hybrid_memory.runtime.deadletters import PREFIX
+from hybrid_memory.runtime.deadletters import PREFIX, STATE
 from hybrid_memory.runtime.reading import Log
-from hybrid_memory.schemas import NewRecord
 from hybrid_memory.schemas.mem0 import MEM0_HINTS
-
-STATE = "hm-mem0-state"
-"""On a dead letter: a fingerprint of what Mem0 said."""
 
 
 def state_of(said: Mem0Memory | str) -> str:
@@ -22,11 +16,6 @@ def state_of(said: Mem0Memory | str) -> str:
         return digest([said.text, said.scope.model_dump(), dict(said.metadata)]).hex()
     except RecursionError:  # nested so deep that only the rest can be told apart
         return digest([said.text, said.scope.model_dump()]).hex()
-
-
-def marked(letter: NewRecord, state: str) -> NewRecord:
-    """The dead letter with the state that it is about."""
-    return replace(letter, headers=(*letter.headers, (STATE, state.encode())))
 
 
 class Told:
