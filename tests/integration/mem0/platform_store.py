@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -101,7 +102,7 @@ class Store:
         """The history, the newest first; its entries never change."""
         with self._lock:
             newest_first = self._events[::-1]
-        return [event for event in newest_first if memory_id in (None, event["memory_id"])]
+        return [event for event in newest_first if event["memory_id"] == memory_id] if memory_id else newest_first
 
     def entities(self) -> list[dict[str, Any]]:
         with self._lock:
@@ -158,10 +159,15 @@ def _holds(row: Row, key: str, wanted: Any) -> bool:
 
 def _moment(value: Any) -> Any:
     """Times compare as times, whatever their offset from UTC."""
+    return _parsed(value) if isinstance(value, str) else value
+
+
+@lru_cache(20_000)
+def _parsed(text: str) -> datetime | str:
     try:
-        said = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return value
+        said = datetime.fromisoformat(text)
+    except ValueError:
+        return text
     return said if said.tzinfo else said.replace(tzinfo=UTC)
 
 
