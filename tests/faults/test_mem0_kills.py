@@ -1,7 +1,8 @@
 """Everything that takes over Mem0's changes under `kill -9`, while the platform misbehaves in every way it can.
 
 Afterwards log and index are as the platform is: nothing missing, nothing extra, nothing resurrected, nothing said
-twice. `HM_TEST_KILLS` says how often (10), `HM_TEST_SEED` which random numbers (new ones; they are printed).
+twice. Each fault has happened, and each process was killed. `HM_TEST_KILLS` says how often (10), `HM_TEST_SEED` which
+random numbers (new ones; they are printed).
 """
 
 import os
@@ -24,26 +25,30 @@ import pytest
 os.environ["MEM0_TELEMETRY"] = "False"
 
 from hybrid_memory.local.ports import free_port
+from hybrid_memory.mem0.intake import group_of
 from hybrid_memory.mem0.webhook_manage import register
 from hybrid_memory.runtime.publisher import Publisher
+from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Mem0Settings, Settings
 from hybrid_memory.runtime.topics import apply_topics
 from hybrid_memory.schemas import Memory, Record, to_json
+from hybrid_memory.schemas.mem0 import MEM0_HINTS
 from tests.e2e.programs import Program, environment, hm
-from tests.integration.mem0.platform import KEY, FakePlatform
+from tests.integration.mem0.platform import KEY, PROJECT, FakePlatform
 from tests.integration.mem0.platform_faults import Faults
-from tests.integration.mem0.world import last, records, twice, until, wanted
+from tests.integration.mem0.world import last, records, resurrected, twice, until, wanted
 from tests.integration.sink.world import World
 
 KILLS = int(os.environ.get("HM_TEST_KILLS", "10"))
 SEED = int(os.environ.get("HM_TEST_SEED") or random.randrange(10**6))
-CHANGES = max(600, 25 * KILLS)
-USERS, WRITERS = 200, 4
-SECONDS = max(6.0, 0.6 * KILLS)
+CHANGES, USERS, WRITERS = 5000, 200, 4
+SECONDS = 0.6 * KILLS
 """For so long changes are made: a process that is killed gets a while to live before it is killed again."""
 PATIENCE = 120.0 + 5 * KILLS
 MOMENT = datetime(2026, 8, 1, tzinfo=UTC)
 TOKEN = "a-token-of-the-tests-0123456789"
+PACE = {"rate_per_second": 10_000, "concurrency": 16, "page_size": 50, "feed_seconds": 0.3, "feed_overlap_seconds": 5}
+"""Small pages, that shift while they are read; the feed of this platform is never late."""
 COMMANDS: Mapping[str, tuple[str, ...]] = {
     "publish": ("mem0", "publish"),
     "webhook": ("mem0", "webhook"),
@@ -81,8 +86,12 @@ class Doors:
             return all(httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200 for port in ports)
         return False
 
+    @property
+    def killings(self) -> str:
+        return f"killed {dict(Counter(self.killed))}, ended by themselves {self.ended}"
+
     def said(self) -> str:
-        lines = [f"killed {dict(Counter(self.killed))}, ended by themselves {self.ended}"]
+        lines = [self.killings]
         for name in COMMANDS:
             path = self.folder / f"{name}.log"
             lines.append(f"--- {name}\n{path.read_text()[-3000:] if path.exists() else ''}")
@@ -150,10 +159,14 @@ class Writer(threading.Thread):
             client.delete(self._mine.pop(rng.randrange(len(self._mine))))
 
 
+FAULTS = ("limited", "failing", "slow", "lost", "doubled", "reordered", "delayed", "superseded", "flat")
+
+
 def misbehave(faults: Faults) -> None:
     faults.limited, faults.failing, faults.retry_after = 0.02, 0.05, 0.1
     faults.slow, faults.slow_seconds = 0.02, 0.3
-    faults.lost, faults.doubled, faults.delayed, faults.delay_seconds = 0.2, 0.1, 0.2, 1.0
+    faults.lost, faults.doubled, faults.reordered = 0.2, 0.1, 0.1
+    faults.delayed, faults.delay_seconds = 0.2, 1.0
     faults.superseded, faults.flat = 0.02, 0.3
 
 
@@ -169,6 +182,8 @@ def test_what_is_wrong_would_be_seen() -> None:
     assert twice(found) == []
     assert twice([*found, record(5, "b", None), record(6, "c", None)]) == ["maya/b", "maya/c"]
     assert twice([record(0, "a", "old"), record(1, "a", "old")]) == ["maya/a"]
+    assert resurrected([*found, record(5, "b", "old", condition=3)]) == []
+    assert resurrected([*found, record(5, "b", "old")]) == ["maya/b"]
 
 
 @pytest.mark.faults
@@ -185,7 +200,7 @@ def test_kills(
     rng, port = random.Random(SEED), free_port()
     with FakePlatform().running() as platform:
         webhook = {"tokens": TOKEN, "port": port}
-        mem0 = {"api_key": KEY, "url": platform.url, "rate_per_second": 1000, "feed_seconds": 0.3, "webhook": webhook}
+        mem0 = {"api_key": KEY, "url": platform.url, **PACE, "webhook": webhook}
         settings = Settings(
             kafka={"bootstrap.servers": kafka}, topic_prefix=topic_prefix, mem0=Mem0Settings.model_validate(mem0)
         )
@@ -197,16 +212,35 @@ def test_kills(
         with kept(doors):
             until(doors.ready, PATIENCE, doors.said)
             _write_and_kill(platform, doors, rng)
-            until(lambda: last(records(settings)) == wanted(platform), PATIENCE, doors.said)
+            until(lambda: _settled(settings, platform), PATIENCE, doors.said, every=0.5)
         found = records(settings)
-        print(f"{CHANGES} changes, {len(found)} records; {doors.said().splitlines()[0]}; "
-              f"webhooks: {platform.webhooks.sent} taken, {platform.webhooks.refused} not")  # fmt: skip
+        print(f"{CHANGES} changes, {len(found)} records, {len(twice(found))} without cause; {doors.killings}; "
+              f"webhooks: {platform.webhooks.sent} taken, {platform.webhooks.refused} not; "
+              f"faults: {dict(platform.faults.happened)}")  # fmt: skip
         assert len(doors.killed) >= KILLS * 0.8
+        assert set(doors.killed) == set(COMMANDS)
+        assert all(platform.faults.happened[fault] for fault in FAULTS)
         assert last(found) == wanted(platform)
+        assert resurrected(found) == []
         assert twice(found) == []
         assert records(settings, "dlq.mem0.hints") == []
         with Publisher(settings) as publisher:
             _index_is_as(platform, World(settings, tmp_path, publisher))
+
+
+def _settled(settings: Settings, platform: FakePlatform) -> bool:
+    """Whether no hint is on its way or waits, and the log is as the platform is."""
+    log = Log(settings, quiet=True)
+    hints = log.topic(settings.topic_prefix + MEM0_HINTS)
+    done, ends = log.cluster.committed_by(group_of(settings, PROJECT), [hints]), log.cluster.ends(hints)
+    followed = all(done.get((hints.name, number), 0) >= end for number, end in ends.items())
+    return platform.webhooks.idle() and followed and last(records(settings)) == wanted(platform)
+
+
+def _victims(rng: random.Random) -> Iterator[str]:
+    """All in turn, in an order that nobody knows."""
+    while True:
+        yield from rng.sample(list(COMMANDS), len(COMMANDS))
 
 
 def _write_and_kill(platform: FakePlatform, doors: Doors, rng: random.Random) -> None:
@@ -217,10 +251,11 @@ def _write_and_kill(platform: FakePlatform, doors: Doors, rng: random.Random) ->
     ]
     for writer in writers:
         writer.start()
+    victims = _victims(rng)
     for moment in sorted(rng.randrange(CHANGES) for _ in range(KILLS)):
         until(lambda: sum(writer.done for writer in writers) >= moment * 0.95, PATIENCE, doors.said)  # noqa: B023
         time.sleep(rng.uniform(0, 0.4))
-        doors.kill(rng.choice(list(COMMANDS)))
+        doors.kill(next(victims))
     for writer in writers:
         writer.join(PATIENCE)
         assert not writer.is_alive()
@@ -244,8 +279,7 @@ def _env(settings: Settings) -> dict[str, str]:
         HM_TOPIC_PREFIX=settings.topic_prefix,
         HM_MEM0__API_KEY=KEY,
         HM_MEM0__URL=mem0.url,
-        HM_MEM0__RATE_PER_SECOND=str(mem0.rate_per_second),
-        HM_MEM0__FEED_SECONDS=str(mem0.feed_seconds),
+        **{f"HM_MEM0__{name.upper()}": str(value) for name, value in PACE.items()},
         HM_MEM0__PORT=str(free_port()),
         HM_MEM0__WEBHOOK__TOKENS=TOKEN,
         HM_MEM0__WEBHOOK__PORT=str(mem0.webhook.port),

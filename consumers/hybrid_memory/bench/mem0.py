@@ -7,8 +7,11 @@ import subprocess
 import sys
 import time
 import uuid
+from bisect import bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import psutil
@@ -25,7 +28,8 @@ CLASSIFIED, MANY = 100, 100_000
 SPEED = 5.0
 """Texts a second of the classifier: what the seed says of a GPU."""
 FLAT = 0.8
-"""The share of its first speed that the second half of an import must keep."""
+"""The share of its first speed that the later half of an import must keep, by the clock and by processor time: other
+work on the machine disturbs only the former, and a wait that grows shows only there."""
 _LOOK_SECONDS = 0.05
 _DEADLINE = 900.0
 
@@ -33,12 +37,39 @@ _DEADLINE = 900.0
 @dataclass(frozen=True, slots=True)
 class Import:
     """One run of `hm mem0 sync`: what it said, its seconds from start to end, the most memory that it held, and when it
-    asked for each page."""
+    asked for each page, by the clock and by the processor time that it had used."""
 
     said: dict[str, Any]
     seconds: float
     megabytes: float
     asked: Sequence[float]
+    worked: Sequence[float]
+
+
+@dataclass(slots=True)
+class Watch:
+    """What a process uses, as it was seen; it has no children."""
+
+    pid: int
+    most_bytes: int = 0
+    times: list[float] = field(default_factory=list)
+    worked: list[float] = field(default_factory=list)
+
+    def look(self) -> None:
+        """See what it uses now; once it has ended, nothing."""
+        try:
+            process = psutil.Process(self.pid)
+            held, used = process.memory_info().rss, process.cpu_times()
+        except psutil.Error:
+            return
+        self.most_bytes = max(self.most_bytes, held)
+        self.times.append(time.monotonic())
+        self.worked.append(used.user + used.system)
+
+    def worked_by(self, moment: float) -> float:
+        """The seconds of processor time that it had used by then."""
+        seen = bisect_right(self.times, moment)
+        return self.worked[seen - 1] if seen else 0.0
 
 
 def mem0(work: Work) -> list[Figure]:
@@ -66,20 +97,33 @@ def many(settings: Settings, texts: Sequence[str], memories: int = MANY) -> list
     """The import of very many: how many a second, whether that stays so, and the memory of the process. Raises as
     `classified`."""
     done = _import(settings, Platform(memories, texts))
-    first, last = _halves(done.asked, memories)
-    flat = at_least_times(first, FLAT)
     return [
         rates("import", memories, memories / done.seconds),
-        rates("import, second half", memories, last, "first half", first, flat),
+        _flat("import, later half", memories, done.asked),
+        _flat("import, later half, of work", memories, done.worked),
         Figure("import, its memory", memories, done.megabytes, "MB", target=at_most(300, "MB")),
     ]
 
 
-def _halves(asked: Sequence[float], memories: int) -> tuple[float, float]:
-    """Memories a second in the first and in the second half, by when pages were asked for."""
-    middle = len(asked) // 2
-    size = memories / len(asked)
-    return size * middle / (asked[middle] - asked[0]), size * middle / (asked[-1] - asked[-1 - middle])
+def _flat(name: str, memories: int, asked: Sequence[float]) -> Figure:
+    first, last = halves(asked, memories)
+    return rates(name, memories, last, "first half", first, at_least_times(first, FLAT))
+
+
+def halves(asked: Sequence[float], memories: int) -> tuple[float, float]:
+    """Memories a second in the first half and in the later one, by when pages were asked for: the medians of five
+    tenths each, so that neither the start nor a moment's other work on the machine decides. Pure.
+
+    Raises:
+        Refusal: there were too few pages.
+    """
+    size = len(asked) // 10
+    if not size:
+        raise Refusal("ten pages are needed to see whether an import keeps its speed")
+    marks = [asked[min(number * size, len(asked) - 1)] for number in range(11)]
+    tenths = [max(end - begin, 1e-6) for begin, end in pairwise(marks)]
+    each = memories * size / len(asked)
+    return each / median(tenths[:5]), each / median(tenths[5:])
 
 
 def _import(settings: Settings, platform: Platform, *options: str) -> Import:
@@ -89,13 +133,14 @@ def _import(settings: Settings, platform: Platform, *options: str) -> Import:
         began = time.monotonic()
         process = _started(own, platform, options)
         try:
-            megabytes = _watched(process, began)
+            watch = _watched(process, began)
             said, complaint = process.communicate(timeout=30)
         finally:
             process.kill()
         if process.returncode:
             raise Refusal(f"hm mem0 sync failed: {complaint.strip()[-300:]}")
-    return Import(json.loads(said), time.monotonic() - began, megabytes, platform.asked)
+    worked = [watch.worked_by(moment) for moment in platform.asked]
+    return Import(json.loads(said), time.monotonic() - began, watch.most_bytes / 1e6, platform.asked, worked)
 
 
 def _started(settings: Settings, platform: Platform, options: Sequence[str]) -> "subprocess.Popen[str]":
@@ -119,20 +164,12 @@ def _started(settings: Settings, platform: Platform, options: Sequence[str]) -> 
     )
 
 
-def _watched(process: "subprocess.Popen[str]", began: float) -> float:
-    """The most memory that a process and its children hold, in MB, until it ends."""
-    most = 0
+def _watched(process: "subprocess.Popen[str]", began: float) -> Watch:
+    """What a process uses until it ends."""
+    watch = Watch(process.pid)
     while process.poll() is None:
         if time.monotonic() - began > _DEADLINE:
             raise Refusal(f"hm mem0 sync was not done in {_DEADLINE:.0f} s")
-        most = max(most, _held(process.pid))
+        watch.look()
         time.sleep(_LOOK_SECONDS)
-    return most / 1e6
-
-
-def _held(pid: int) -> int:
-    try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        return sum(member.memory_info().rss for member in family)
-    except psutil.Error:
-        return 0
+    return watch

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from hybrid_memory.runtime.deadletters import ATTEMPTS, FIRST_FAILED, LEFT_OUT
+from hybrid_memory.runtime.deadletters import ATTEMPTS, FIRST_FAILED, LEFT_OUT, STATE
 from hybrid_memory.schemas import IF_SEQ, Headers
 
 CONNECT, STREAMS, SPRING = "__connect.errors.", "__streams.errors.", "kafka_dlt-"
@@ -20,7 +20,7 @@ REDRIVEN_FROM = "hm-redriven-from"
 """On a record that was appended again: where the dead record stood, as TOPIC:PARTITION:OFFSET."""
 BECAUSE, DROPPED, COPY_OF = "hm-dropped-because", "hm-dropped-offsets", "hm-copy-of"
 
-_OURS = {ERROR_CLASS, ATTEMPTS, FIRST_FAILED, LEFT_OUT, REDRIVES, REDRIVEN_FROM, COPY_OF}
+_OURS = {ERROR_CLASS, ATTEMPTS, FIRST_FAILED, LEFT_OUT, STATE, REDRIVES, REDRIVEN_FROM, COPY_OF}
 _WHYS = {
     "topic": (f"{CONNECT}topic", f"{STREAMS}topic", f"{SPRING}original-topic"),
     "partition": (f"{CONNECT}partition", f"{STREAMS}partition", f"{SPRING}original-partition"),

@@ -16,6 +16,8 @@ PREFIX = "dlq."
 ATTEMPTS, FIRST_FAILED = "hm-attempts", "hm-first-failed-at"
 LEFT_OUT = "hm-left-out"
 """Of `value`, `headers` and `key`, what was too large for the dead-letter topic."""
+STATE = "hm-state"
+"""A fingerprint of what the letter is about, where its record only points there."""
 MAX_BYTES = 1_114_124 - 1024
 """What a dead-letter topic takes (`max.message.bytes`), less what a batch adds."""
 _CONNECT = "__connect.errors."
@@ -24,13 +26,15 @@ _STACK = f"{_CONNECT}exception.stacktrace"
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a record can never be applied. `name` is the error's class name, `stage` the step that failed."""
+    """Why a record can never be applied. `name` is the error's class name, `stage` the step that failed, `state` a
+    fingerprint of what cannot be applied, where the record only points there."""
 
     error_class: ErrorClass
     name: str
     message: str
     stage: str
     stack: str = ""
+    state: str = ""
 
 
 def dead_letter(record: Record, failure: Failure, topic_prefix: str = "") -> NewRecord:
@@ -45,7 +49,9 @@ def dead_letter(record: Record, failure: Failure, topic_prefix: str = "") -> New
         topic=PREFIX + record.topic.removeprefix(topic_prefix),
         key=record.key if record.key is not None else _made_up(record),
         value=record.value,
-        headers=tuple((name, value) for name, value in record.headers if name not in reason and name != LEFT_OUT),
+        headers=tuple(
+            (name, value) for name, value in record.headers if name not in reason and name not in (LEFT_OUT, STATE)
+        ),
         partition=record.partition,
         timestamp=record.timestamp,
     )
@@ -72,7 +78,7 @@ def _reason(record: Record, failure: Failure) -> dict[str, bytes]:
         ATTEMPTS: str(1 + (int(deaths) if deaths.isascii() and deaths.isdigit() and len(deaths) < 9 else 0)),
         FIRST_FAILED: _time(record.header(FIRST_FAILED)),
         "hm-redrive-count": record.header("hm-redrive-count") or "0",
-    }
+    } | ({STATE: failure.state} if failure.state else {})
     return {name: text.encode(errors="replace") for name, text in texts.items()}
 
 

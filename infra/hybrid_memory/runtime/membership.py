@@ -18,6 +18,17 @@ _REFUSED = {
 }
 
 
+def refuse(error: KafkaError, group: str) -> None:
+    """Do nothing where librdkafka mends it, by joining anew if need be.
+
+    Raises:
+        Refusal: Kafka does not have us in the group.
+    """
+    if error.code() in _REFUSED:
+        raise Refusal(f"Kafka {_REFUSED[error.code()]} ({group})")
+    _LOG.debug("the consumer group: %s", error.str())
+
+
 class Membership:
     """A share of a topic's partitions. Not thread-safe; `check` must be called more often than `max.poll.interval.ms`,
     or the group gives our share to others. `told` hears of each new share; `config` is more of
@@ -52,9 +63,7 @@ class Membership:
         message = self._consumer.poll(0)
         error = message.error() if message is not None else None
         if error is not None:
-            if error.code() in _REFUSED:
-                raise Refusal(f"Kafka {_REFUSED[error.code()]} ({self.group})")
-            _LOG.debug("the consumer group: %s", error.str())  # librdkafka mends it, by joining anew if need be
+            refuse(error, self.group)
         return self.partitions
 
     def commit(self, positions: Mapping[tuple[str, int], int]) -> None:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -54,6 +55,39 @@ def _long_tokens(tokens: SecretStr | None) -> SecretStr | None:
         if not re.fullmatch(r"[A-Za-z0-9_-]{24,256}", token):
             raise ValueError("each token is 24 to 256 letters, digits, - or _; make one with: hm mem0 webhook token")
     return tokens
+
+
+def _sendable(key: SecretStr | None) -> SecretStr | None:
+    """A key as it can stand in a header; blanks around it are nobody's intention."""
+    text = key.get_secret_value().strip() if key is not None else ""
+    if not re.fullmatch(r"[!-~]*", text):
+        raise ValueError("a key has neither blanks nor letters beyond ASCII in it; copy it again")
+    return SecretStr(text) if text else None
+
+
+def _host_alone(url: str) -> str:
+    if not re.fullmatch(r"https?://[^/\s?#@]+/?", url):
+        raise ValueError("give scheme and host alone, such as https://api.mem0.ai")
+    _ = urlsplit(url).port  # one that is none raises, and says so
+    return url.rstrip("/")
+
+
+def _web_address(url: str) -> str:
+    if not re.match(r"https?://[^/\s]", url):
+        raise ValueError("give a URL, such as http://127.0.0.1:6333")
+    _ = urlsplit(url).port
+    return url
+
+
+def plain_name(name: str | None) -> str | None:
+    """A name of a Mem0 as it may stand in the log, and in a group's name.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9._:-]{1,100}", name):
+        raise ValueError("a name is at most 100 letters, digits, dots, colons, - and _")
+    return name
 
 
 def _networks(addresses: tuple[str, ...]) -> tuple[str, ...]:
@@ -242,13 +276,13 @@ class WebhookSettings(_Section):
 class Mem0OssSettings(_Section):
     """Mem0's open-source memory: the tap in its process, and `hm mem0 tail` beside it."""
 
-    name: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9._:-]{1,100}$")] = None
+    name: Annotated[str | None, AfterValidator(plain_name)] = None
     """What tells this Mem0 from others in the same log; without it, the name of its collection."""
     outbox: Path | None = None
     """The tap's file; without it, one in the data folder."""
     outbox_bytes: Annotated[int, Field(ge=1024 * 1024)] = 256 * 1024 * 1024
     """How large it may become while Kafka is away."""
-    qdrant_url: Annotated[str, Field(pattern=r"^https?://[^/\s]+")] = "http://127.0.0.1:6333"
+    qdrant_url: Annotated[str, AfterValidator(_web_address)] = "http://127.0.0.1:6333"
     """Of the tail: where Mem0 keeps its memories."""
     qdrant_api_key: SecretStr | None = None
     collection: Annotated[str, Field(min_length=1)] = "mem0"
@@ -259,8 +293,8 @@ class Mem0OssSettings(_Section):
 class Mem0Settings(_Section):
     """Mem0's platform, whose changes are taken over where an `api_key` is given."""
 
-    api_key: SecretStr | None = None
-    url: Annotated[str, Field(pattern=r"^https?://[^/\s?#]+$")] = "https://api.mem0.ai"
+    api_key: Annotated[SecretStr | None, AfterValidator(_sendable)] = None
+    url: Annotated[str, AfterValidator(_host_alone)] = "https://api.mem0.ai"
     timeout_seconds: Annotated[float, Field(gt=0)] = 30.0
     """For one request."""
     rate_per_second: Annotated[float, Field(gt=0)] = 20.0

@@ -26,17 +26,16 @@ class Alongside(Background):
         self.total = Done()
         """What it has done; others of the group may have done more."""
 
-    def finish(self, waiting: Callable[[], int]) -> Done:
-        """Return when no hint waits any more, whoever followed it.
+    def keep_up(self, waiting: Callable[[], int], most: int = 0) -> None:
+        """Return when no more than so many hints wait, whoever followed the others.
 
         Raises:
             Stopped, Refusal: what `waiting` raises, or what ended the thread.
         """
-        while waiting():
+        while waiting() > most:
             if self.failure is not None:
                 raise self.failure
             time.sleep(_LOOK_SECONDS)
-        return self.total
 
     def close(self) -> None:
         """End after the batch that was begun."""

@@ -69,16 +69,24 @@ class Comparison:
         hinted = self._print("hinted", memory.key) == theirs
         return Difference(kind, memory.user_id, memory.memory_id, what, hinted)
 
+    def pass_over(self, memory_id: str) -> None:
+        """Mem0 has this, but it cannot be a memory here; whatever the log has of it is not gone."""
+        self._put("met", _passed_over(memory_id), b"")
+
     def gone(self, users: Collection[str] | None = None) -> Iterator[Difference]:
         """What the log has, or will have by a hint that waits, and was not met: of these users of ours, or of all."""
         for user_id, memory_id in chain(self._there.live(), self._hinted()):
-            if (users is None or user_id in users) and self._print("met", memory_key(user_id, memory_id)) is None:
+            if (users is None or user_id in users) and not self._was_met(user_id, memory_id):
                 yield Difference("gone", user_id, memory_id)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
         self._folder.cleanup()
+
+    def _was_met(self, user_id: str, memory_id: str) -> bool:
+        keys = (memory_key(user_id, memory_id), _passed_over(memory_id))
+        return any(self._print("met", key) is not None for key in keys)
 
     def _hinted(self) -> Iterator[tuple[str, str]]:
         """What hints carry that the log does not have."""
@@ -93,3 +101,8 @@ class Comparison:
     def _print(self, table: Literal["met", "hinted"], key: str) -> bytes | None:
         found = self._db.execute(f"SELECT print FROM {table} WHERE key = ?", (key,)).fetchone()
         return None if found is None else bytes(found[0])
+
+
+def _passed_over(memory_id: str) -> str:
+    """No memory's key: those begin with a user."""
+    return f"/{memory_id}"

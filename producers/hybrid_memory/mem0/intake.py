@@ -1,12 +1,13 @@
 """Takes records from a topic, as a member of a group."""
 
 import logging
+from collections.abc import Callable, Sequence
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from hybrid_memory.mem0.heard import Heard
-from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo, make_consumer, to_record
+from hybrid_memory.runtime.membership import refuse
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import Record
 
@@ -15,11 +16,6 @@ _LONGEST_BATCH_MS = 30 * 60 * 1000
 """Mem0 may be away for a while; who dies is missed by his heartbeats, whatever this says."""
 _READ_AHEAD_KB = 1024
 """What waits in this process while Mem0 is asked. librdkafka holds several times as much, in whole fetches."""
-_REFUSED = {
-    KafkaError.GROUP_AUTHORIZATION_FAILED: "does not let us into the consumer group",
-    KafkaError.TOPIC_AUTHORIZATION_FAILED: "does not let us read the topic",
-    KafkaError.UNSUPPORTED_VERSION: "does not know the consumer protocol; set HM_KAFKA__GROUP_PROTOCOL=classic",
-}
 # Somebody else has the partitions now, and will take these again.
 _NOT_OURS = {
     KafkaError.ILLEGAL_GENERATION,
@@ -41,8 +37,11 @@ def group_of(settings: Settings, project: str) -> str:
 class Intake:
     """A place in the group. Not thread-safe; partitions come and go only within `take`."""
 
-    def __init__(self, settings: Settings, topic: TopicInfo, group: str, heard: Heard | None = None) -> None:
-        self._group, self._heard = group, heard
+    def __init__(
+        self, settings: Settings, topic: TopicInfo, group: str, on_given: Sequence[Callable[[int], None]] = ()
+    ) -> None:
+        """`on_given` hear of each partition that becomes ours."""
+        self._group, self._on_given = group, on_given
         self._taken: dict[int, int] = {}
         protocol = settings.kafka.get("group.protocol", "consumer")
         self._consumer = make_consumer(
@@ -57,7 +56,7 @@ class Intake:
         self._topic = topic.name
         self._consumer.subscribe([topic.name], on_assign=self._given)
 
-    def take(self, limit: int, seconds: float = 0.5) -> list[Record]:
+    def take(self, limit: int, seconds: float = 0.1) -> list[Record]:
         """At most `limit` records, in order within a partition; none where none comes within `seconds`.
 
         Raises:
@@ -70,8 +69,8 @@ class Intake:
             error = message.error()
             if error is None:
                 records.append(to_record(message))
-            elif error.code() in _REFUSED:
-                raise Refusal(f"Kafka {_REFUSED[error.code()]} ({self._group})")
+            else:
+                refuse(error, self._group)
         self._taken.update((record.partition, record.offset + 1) for record in records)
         return records
 
@@ -97,6 +96,6 @@ class Intake:
         self._consumer.close()
 
     def _given(self, _: Consumer, places: list[TopicPartition]) -> None:
-        if self._heard is not None:
-            for place in places:
-                self._heard.begin(place.partition)
+        for place in places:
+            for tell in self._on_given:
+                tell(place.partition)

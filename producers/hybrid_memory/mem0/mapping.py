@@ -119,7 +119,7 @@ def fingerprint(memory: Memory, rule: Rule) -> bytes:
         "source": memory.source,
         "classifiers": memory.classifiers if rule.categories == "provided" else None,
     }
-    return b"".join(_digest(said[name]) for name in _FIELDS)
+    return b"".join(digest(said[name]) for name in _FIELDS)
 
 
 def differing(ours: bytes, theirs: bytes) -> tuple[str, ...]:
@@ -127,7 +127,8 @@ def differing(ours: bytes, theirs: bytes) -> tuple[str, ...]:
     return tuple(name for n, name in enumerate(_FIELDS) if ours[8 * n : 8 * n + 8] != theirs[8 * n : 8 * n + 8])
 
 
-def _digest(value: Any) -> bytes:
+def digest(value: Any) -> bytes:
+    """8 bytes that equal values share."""
     return hashlib.blake2b(json.dumps(value, sort_keys=True).encode(), digest_size=8).digest()
 
 

@@ -45,7 +45,8 @@ def opened(settings: Settings, stop: threading.Event | None = None) -> Iterator[
         if stop is None:
             project, log, hints = _ask_briefly(settings, api)
         else:
-            project, log, hints = until_done(lambda: _patiently(settings, api), stop)
+            # Beside a system that starts, topics that are missing will be made.
+            project, log, hints = until_done(lambda: _ask(settings, api, Unavailable), stop)
         with Publisher(settings) as publisher:
             yield Opened(settings, api, project, Rule.of(settings.mem0, project), log, hints, publisher)
 
@@ -63,16 +64,13 @@ def _ask_briefly(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicI
             time.sleep(wait)
 
 
-def _ask(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:
-    log = Log(settings, quiet=True)
-    hints = log.topic(settings.topic_prefix + MEM0_HINTS)
-    return api.project().project_id, log, hints
-
-
-def _patiently(settings: Settings, api: PlatformApi) -> tuple[str, Log, TopicInfo]:
-    """As `_ask`, but that topics may still be made: beside a system that starts, they will be."""
+def _ask(
+    settings: Settings, api: PlatformApi, without_topics: type[Refusal] | type[Unavailable] = Refusal
+) -> tuple[str, Log, TopicInfo]:
     names = {settings.topic_prefix + name for name in (MEM0_HINTS, MEMORIES, CLASSIFIED)}
     missing = names - Cluster(settings).topics(names).keys()
     if missing:
-        raise Unavailable(f"topic {min(missing)} does not exist; make it with: hm topics apply")
-    return _ask(settings, api)
+        raise without_topics(f"topic {min(missing)} does not exist; make it with: hm topics apply")
+    log = Log(settings, quiet=True)
+    hints = log.topic(settings.topic_prefix + MEM0_HINTS)
+    return api.project().project_id, log, hints

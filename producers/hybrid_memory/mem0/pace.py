@@ -12,11 +12,11 @@ class Pace:
         self._lock = threading.Lock()
         self._next = 0.0
 
-    def wait(self) -> None:
-        """Return when it is this caller's turn."""
+    def wait(self, turns: int = 1) -> None:
+        """Return when it is this caller's turn, for so many requests at once."""
         with self._lock:
             turn = max(time.monotonic(), self._next)
-            self._next = turn + self._gap
+            self._next = turn + turns * self._gap
         time.sleep(max(0.0, turn - time.monotonic()))
 
     def hold(self, seconds: float) -> None:

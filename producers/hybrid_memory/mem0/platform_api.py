@@ -7,7 +7,7 @@ Raised everywhere here:
 No key is ever part of an error.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 from urllib.parse import quote
@@ -57,6 +57,10 @@ class EventPage:
 
     events: tuple[Event, ...]
     count: int | None
+
+
+Change = Callable[[Mem0Memory], Mapping[str, Any] | None]
+"""The metadata that a memory should have; None: what it has."""
 
 
 class PlatformApi:
@@ -118,10 +122,17 @@ class PlatformApi:
         """All that have memories, as (user | agent | app | run, id)."""
         return [(str(raw.get("type")), str(raw.get("name"))) for raw in _results(self._call("GET", "/v1/entities/"))]
 
-    def set_metadata(self, memory_id: str, metadata: Mapping[str, Any]) -> bool:
-        """Replace a memory's metadata; False: there is none of this id."""
+    def change_metadata(self, memory_id: str, change: Change) -> bool:
+        """Replace a memory's metadata by what `change` makes of the memory; False: it makes nothing, or there is none
+        of this id. Mem0 cannot merge: what another writes between the two requests is lost, so nothing of ours comes
+        between, and no pause."""
         path = f"/v1/memories/{quote(memory_id, safe='')}/"
-        return self._call("PUT", path, json={"metadata": dict(metadata)}, absent=True) is not None
+        self._pace.wait(turns=2)
+        said = self._request("GET", path, absent=True)
+        metadata = None if said is None else change(self._memory(said))
+        if metadata is None:
+            return False
+        return self._request("PUT", path, json={"metadata": dict(metadata)}, absent=True) is not None
 
     def webhooks(self, project_id: str) -> list[dict[str, Any]]:
         """The project's webhooks."""
@@ -148,8 +159,11 @@ class PlatformApi:
         self.close()
 
     def _call(self, method: str, path: str, *, absent: bool = False, **content: Any) -> Any:
-        """The JSON that Mem0 answers. With `absent`, None where it has no such thing."""
+        """The JSON that Mem0 answers, when it is its turn. With `absent`, None where it has no such thing."""
         self._pace.wait()
+        return self._request(method, path, absent=absent, **content)
+
+    def _request(self, method: str, path: str, *, absent: bool = False, **content: Any) -> Any:
         try:
             response = self._http.request(method, path, **content)
         except httpx.TransportError as error:

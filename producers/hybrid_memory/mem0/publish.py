@@ -1,4 +1,7 @@
-"""The one publisher: hints in, what Mem0 says now out, in this order: read, publish, read once more, commit."""
+"""The one publisher: hints in, what Mem0 says now out, in this order: read, publish, read once more, commit.
+
+A hint that was written before Mem0 was last asked of its memory tells nothing new: nobody is asked because of it.
+"""
 
 import logging
 import threading
@@ -6,13 +9,16 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 
+from hybrid_memory.mem0.asked import Asked
 from hybrid_memory.mem0.heard import Heard
 from hybrid_memory.mem0.intake import Intake, group_of
 from hybrid_memory.mem0.opening import Opened, opened
 from hybrid_memory.mem0.patience import Stopped, until_done
 from hybrid_memory.mem0.settle import STAGE, Done, Noticed, Settler
 from hybrid_memory.mem0.there import There
+from hybrid_memory.mem0.told import Told
 from hybrid_memory.mem0.view import View
 from hybrid_memory.mem0.write_back import WriteBack
 from hybrid_memory.runtime.deadletters import Failure, dead_letter
@@ -66,8 +72,11 @@ class Publishing:
                 letters.append(dead_letter(record, failure, self._parts.settings.topic_prefix))
                 continue
             if isinstance(event, Mem0Hint) and event.project in (None, self._parts.project):
-                covered = self._heard.note(record.partition, record.offset, event)
-                yield Noticed(record, event, covered and _is_young(record))
+                believed = self._heard.note(record.partition, record.offset, event) and _is_young(record)
+                noticed = Noticed(record, event, believed)
+                covered = self._settler.asked.covers(event.mem0_id, record.partition, record.offset)
+                if noticed.redriven or not covered:
+                    yield noticed
 
     def _tell(self, done: Done, records: int, seconds: float) -> None:
         self.total += done
@@ -91,16 +100,19 @@ def publishing(parts: Opened, metrics: Metrics, stop: threading.Event) -> Iterat
     Raises:
         Refusal: the topic `memories` is missing.
     """
-    settings, heard = parts.settings, Heard()
+    settings, heard, asked = parts.settings, Heard(), Asked()
     with ExitStack() as stack:
         memories = until_done(lambda: parts.log.topic(settings.topic_prefix + MEMORIES), stop)
         view = stack.enter_context(closing(View(settings, parts.log.cluster, memories, There(parts.rule))))
         pool = stack.enter_context(ThreadPoolExecutor(settings.mem0.concurrency, "mem0-ask"))
         group = group_of(settings, parts.project)
-        intake = stack.enter_context(closing(Intake(settings, parts.hints, group, heard)))
+        intake = stack.enter_context(closing(Intake(settings, parts.hints, group, on_given=(heard.begin, asked.begin))))
         until_done(view.catch_up, stop)
         _LOG.info("memories holds %d of this Mem0", view.there.count(), extra={"project": parts.project})
-        settler = Settler(parts.api, parts.rule, view, parts.publisher, pool, stop, settings.topic_prefix)
+        ends, told = partial(parts.log.cluster.ends, parts.hints), Told(parts.log)
+        settler = Settler(
+            *(parts.api, parts.rule, view, parts.publisher, pool, stop, ends, asked, told), settings.topic_prefix
+        )
         yield Publishing(parts, intake, heard, settler, metrics)
 
 

@@ -3,7 +3,7 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -18,10 +18,13 @@ from hybrid_memory.mem0.listing import Listed
 from hybrid_memory.mem0.mapping import Rule, Unmappable, is_gone, to_memory
 from hybrid_memory.mem0.opening import Opened
 from hybrid_memory.mem0.patience import until_done
+from hybrid_memory.mem0.told import Told, state_of
 from hybrid_memory.schemas import Memory
 from hybrid_memory.schemas.mem0 import Mem0Hint
 
 _BATCH = 200
+AHEAD = 1000
+"""So many hints are written before we look how many wait for the publisher: it and we stay equally fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +70,26 @@ def _compared(listed: Listed, comparison: Comparison, rule: Rule) -> Found | Non
     try:
         memory = to_memory(listed.state, rule)
     except Unmappable as error:
+        comparison.pass_over(listed.id)
         return Found(Difference("refused", "", listed.id, str(error)), listed)
     difference = comparison.meet(memory)
     return None if difference is None else Found(difference, listed, memory)
 
 
 class Hinter:
-    """Sends a hint for each difference, many at a time. Texts are classified first where there is a classifier."""
+    """Sends a hint for each difference, many at a time. Texts are classified first where there is a classifier.
 
-    def __init__(self, parts: Opened, classifier: Classifier | None, tally: Tally, stop: threading.Event) -> None:
-        self._parts, self._classifier, self._tally, self._stop = parts, classifier, tally, stop
+    What was refused in the same state before has its dead letter, and no hint.
+    """
 
-    def hint_at(self, found: Iterator[Found]) -> None:
-        """Hint at all of these; every hint is durable before the next batch is read.
+    def __init__(
+        self, parts: Opened, classifier: Classifier | None, told: Told, tally: Tally, stop: threading.Event
+    ) -> None:
+        self._parts, self._classifier, self._told = parts, classifier, told
+        self._tally, self._stop = tally, stop
+
+    def hint_at(self, found: Iterator[Found], keep_up: Callable[[], None]) -> None:
+        """Hint at all of these; every hint is durable before the next batch is read. `keep_up` is called now and then.
 
         Raises:
             Stopped: we were told to stop; what was not hinted at is found again.
@@ -89,7 +99,9 @@ class Hinter:
         while batch := list(islice(found, size)):
             hints = [made for made in self._made(batch) if made is not None]
             until_done(lambda hints=hints: send(self._parts.publisher, hints), self._stop)  # type: ignore[misc]
-            self._tally.hinted += len(hints)
+            before, self._tally.hinted = self._tally.hinted, self._tally.hinted + len(hints)
+            if before // AHEAD < self._tally.hinted // AHEAD:
+                keep_up()
 
     def _made(self, batch: Sequence[Found]) -> Iterator[Mem0Hint | None]:
         answers = self._answers([one.memory for one in batch if one.memory is not None])
@@ -98,6 +110,8 @@ class Hinter:
 
     def _hint(self, found: Found, classifiers: Sequence[str]) -> Mem0Hint | None:
         project, listed = self._parts.project, found.listed
+        if listed is not None and found.memory is None and self._told.has(listed.id, state_of(listed.state)):
+            return None
         try:
             if listed is None or found.memory is None:
                 return hint(found.difference.memory_id, "sync", project=project)

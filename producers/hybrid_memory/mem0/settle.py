@@ -1,13 +1,14 @@
 """Makes `memories` say what Mem0 says, for some hints at a time."""
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from typing import Self
 
+from hybrid_memory.mem0.asked import Asked
 from hybrid_memory.mem0.decide import owed
 from hybrid_memory.mem0.hints import hint, records
 from hybrid_memory.mem0.mapping import Rule, Unmappable, classified
@@ -15,6 +16,7 @@ from hybrid_memory.mem0.patience import until_done
 from hybrid_memory.mem0.platform_api import PlatformApi
 from hybrid_memory.mem0.states import Mem0Memory, from_platform
 from hybrid_memory.mem0.status import Rejected
+from hybrid_memory.mem0.told import Told, state_of
 from hybrid_memory.mem0.view import View
 from hybrid_memory.runtime.deadletters import Failure, dead_letter
 from hybrid_memory.runtime.publisher import Publisher
@@ -35,6 +37,11 @@ class Noticed:
     record: Record
     hint: Mem0Hint
     believed: bool = False
+
+    @property
+    def redriven(self) -> bool:
+        """Whether somebody took it from the dead letters, where it must come again if nothing is better."""
+        return self.record.header("hm-redrive-count") is not None
 
 
 @dataclass(slots=True)
@@ -68,6 +75,10 @@ class Settler:
     publisher: Publisher
     pool: ThreadPoolExecutor
     stop: threading.Event
+    hints_ends: Callable[[], Mapping[int, int]]
+    """Where each partition of `mem0.hints` ends now."""
+    asked: Asked
+    told: Told
     topic_prefix: str = ""
 
     def settle(self, batch: Sequence[Noticed]) -> Done:
@@ -78,7 +89,7 @@ class Settler:
             Refusal: Mem0 or Kafka does not let us in.
         """
         done, letters = Done(), dict[str, NewRecord]()
-        unsettled = {noticed.hint.mem0_id: noticed for noticed in batch}
+        unsettled = {noticed.hint.mem0_id: noticed for noticed in sorted(batch, key=lambda one: one.redriven)}
         for number in range(_ROUNDS):
             before = len(unsettled) - len(letters)
             unsettled = until_done(partial(self._round, unsettled, done, letters), self.stop)
@@ -105,7 +116,7 @@ class Settler:
             try:
                 found = self._records(noticed, answers[mem0_id], now)
             except (Unmappable, Rejected) as error:
-                letters[mem0_id] = dead_letter(noticed.record, _failure(error), self.topic_prefix)
+                letters |= self._letter(noticed, answers[mem0_id], error)
                 continue
             if found:
                 new += found
@@ -118,13 +129,23 @@ class Settler:
     def _answers(self, batch: Iterable[Noticed]) -> dict[str, Answer]:
         """How each memory is in Mem0: as a bulk read found it, where that will do, else as Mem0 says now."""
         answers: dict[str, Answer] = {}
-        ask = []
+        ask = list[Noticed]()
         for noticed in batch:
             if (carried := self._carried(noticed)) is not None:
                 answers[noticed.hint.mem0_id] = carried
             else:
-                ask.append(noticed.hint.mem0_id)
-        return answers | dict(zip(ask, self.pool.map(self._ask, ask), strict=True))
+                ask.append(noticed)
+        return answers | self._asked(ask)
+
+    def _asked(self, batch: Sequence[Noticed]) -> dict[str, Answer]:
+        if not batch:
+            return {}
+        ends, ids = self.hints_ends(), [noticed.hint.mem0_id for noticed in batch]
+        answers = dict(zip(ids, self.pool.map(self._ask, ids), strict=True))
+        for noticed in batch:
+            number = noticed.record.partition
+            self.asked.note(noticed.hint.mem0_id, number, ends[number])
+        return answers
 
     def _carried(self, noticed: Noticed) -> Mem0Memory | None:
         """What came with the hint: if the log never heard of the memory, or says this already. Else Mem0 is asked."""
@@ -158,7 +179,16 @@ class Settler:
             for event in owed(noticed.hint.mem0_id, answer, held, self.rule, now)
         ]
 
+    def _letter(self, noticed: Noticed, answer: Answer, error: Unmappable | Rejected) -> dict[str, NewRecord]:
+        """The dead letter by the memory's id; none where there is one of this very state."""
+        mem0_id, failure = noticed.hint.mem0_id, _failure(answer, error)
+        self.told.catch_up()
+        if self.told.has(mem0_id, failure.state) and not noticed.redriven:
+            return {}
+        return {mem0_id: dead_letter(noticed.record, failure, self.topic_prefix)}
 
-def _failure(error: Unmappable | Rejected) -> Failure:
+
+def _failure(answer: Answer, error: Unmappable | Rejected) -> Failure:
     error_class: ErrorClass = error.error_class if isinstance(error, Unmappable) else "policy"
-    return Failure(error_class, type(error).__name__, str(error), STAGE)
+    state = state_of(answer if isinstance(answer, Mem0Memory) else str(error))
+    return Failure(error_class, type(error).__name__, str(error), STAGE, state=state)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,6 +17,7 @@ from hybrid_memory.mem0.patience import until_done
 from hybrid_memory.mem0.reconcile import Found, Hinter, Tally, differences
 from hybrid_memory.mem0.states import from_platform
 from hybrid_memory.mem0.there import There
+from hybrid_memory.mem0.told import Told
 from hybrid_memory.mem0.view import View
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings
@@ -66,9 +67,11 @@ class Sync:
     ) -> None:
         self._parts, self._view, self._request = parts, view, request
         self._classifier, self._stop = classifier, stop
+        self._told = Told(parts.log)
 
-    def round(self, display: Display, most_shown: int = 50) -> Round:
-        """Compare everything once. A dry run gives the first differences.
+    def round(self, display: Display, most_shown: int = 50, keep_up: Callable[[], None] = lambda: None) -> Round:
+        """Compare everything once. A dry run gives the first differences; `keep_up` is called between hints, and waits
+        for who follows them.
 
         Raises:
             Stopped: we were told to stop; the next round finds the rest.
@@ -82,20 +85,25 @@ class Sync:
             display.begin(listing.count())
             pages = _shown(listing.pages(), tally, display)
             found = _owed(differences(pages, comparison, self._parts.rule, self._users()), tally)
-            shown = list(_first(found, most_shown)) if self._request.dry_run else self._hint(found, tally)
+            shown = list(_first(found, most_shown)) if self._request.dry_run else self._hint(found, tally, keep_up)
         return Round(self._parts.project, tally, time.monotonic() - began, self.waiting(), shown)
 
-    def waiting(self) -> int:
-        """How many hints no publisher has followed yet.
+    def ends(self) -> Mapping[int, int]:
+        """Where each partition of the hints ends now.
 
         Raises:
             Stopped: we were told to stop.
         """
-        spans = until_done(self._unfollowed, self._stop)
-        return sum(end - begin for begin, end in spans.values())
+        return until_done(lambda: self._parts.log.cluster.ends(self._parts.hints), self._stop)
 
-    def _hint(self, found: Iterator[Found], tally: Tally) -> Sequence[Difference]:
-        Hinter(self._parts, self._classifier, tally, self._stop).hint_at(found)
+    def waiting(self, ends: Mapping[int, int] | None = None) -> int:
+        """How many hints no publisher has followed yet: of all, or of those before `ends`. Raises as `ends`."""
+        spans = until_done(self._unfollowed, self._stop)
+        return sum(max(0, (end if ends is None else ends[number]) - begin) for number, (begin, end) in spans.items())
+
+    def _hint(self, found: Iterator[Found], tally: Tally, keep_up: Callable[[], None]) -> Sequence[Difference]:
+        until_done(self._told.catch_up, self._stop)
+        Hinter(self._parts, self._classifier, self._told, tally, self._stop).hint_at(found, keep_up)
         return ()
 
     def _users(self) -> set[str] | None:

@@ -6,9 +6,11 @@ import threading
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from hybrid_memory.mem0.alongside import Alongside, alongside
 from hybrid_memory.mem0.patience import Stopped
+from hybrid_memory.mem0.reconcile import AHEAD
 from hybrid_memory.mem0.sync import Sync, SyncRequest, opened_sync
 from hybrid_memory.mem0.sync_showing import displayed, print_round
 from hybrid_memory.runtime.ending import stopped_when_told
@@ -69,7 +71,10 @@ def _round(
 ) -> bool:
     """One round; whether another follows, once its time has come."""
     with displayed() as display:
-        done = sync.round(display, manner.limit)
-        total = publisher.finish(sync.waiting) if publisher is not None else None
-    print_round(done, total, request.dry_run, manner.as_json)
+        if publisher is None:
+            done = sync.round(display, manner.limit)
+        else:
+            done = sync.round(display, manner.limit, partial(publisher.keep_up, sync.waiting, AHEAD))
+            publisher.keep_up(partial(sync.waiting, sync.ends()))
+    print_round(done, None if publisher is None else publisher.total, request.dry_run, manner.as_json)
     return manner.watch is not None and not stop.wait(manner.watch.total_seconds())

@@ -7,6 +7,7 @@ import logging
 import threading
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 from hybrid_memory.mem0.intake import Intake
@@ -72,7 +73,4 @@ class WriteBack(Background):
         return fact.memory.source == SOURCE and origin_of(fact.memory) == self._parts.project
 
     def _write(self, fact: MemoryClassified) -> None:
-        state = self._parts.api.get(fact.memory.memory_id)
-        metadata = wanted_metadata(fact, state) if state is not None else None
-        if metadata is not None:
-            self._parts.api.set_metadata(fact.memory.memory_id, metadata)
+        self._parts.api.change_metadata(fact.memory.memory_id, partial(wanted_metadata, fact))

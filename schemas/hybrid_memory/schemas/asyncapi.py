@@ -127,7 +127,7 @@ def _cloud_event_headers() -> dict[str, Any]:
 
 def _dead_letter_headers() -> dict[str, Any]:
     connect = ("topic", "partition", "offset", "stage", "exception.class.name", "exception.message")
-    ours = ("hm-attempts", "hm-first-failed-at", "hm-redrive-count", "hm-left-out")
+    ours = ("hm-attempts", "hm-first-failed-at", "hm-redrive-count", "hm-left-out", "hm-state")
     return {
         "type": "object",
         "description": "The record's own headers, and these.",

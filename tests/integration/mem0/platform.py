@@ -4,14 +4,15 @@ What it answers follows Mem0's public API documents (facts: paths, shapes, statu
 """
 
 import asyncio
-import threading
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from fastapi import FastAPI, HTTPException, Request
 from fastapi.responses import JSONResponse, Response
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from tests.integration.mem0.platform_faults import Faults, Webhooks
 from tests.integration.mem0.platform_store import ENTITIES, Row, Store, shown
@@ -35,7 +36,6 @@ class FakePlatform:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.categorise = False
         """Whether an inferred memory gets categories some time later."""
-        self._lock = threading.Lock()
         self._later: set[asyncio.Task[None]] = set()
 
     @contextmanager
@@ -60,33 +60,24 @@ class FakePlatform:
 
         app = FastAPI(redirect_slashes=False, lifespan=lifespan, docs_url=None, openapi_url=None)
 
-        @app.middleware("http")
-        async def door(request: Request, call_next: Any) -> Response:
-            if request.headers.get("authorization") != f"Token {self.key}":
-                return JSONResponse({"detail": "Invalid API key."}, 401)
-            if "x-mem0-client" not in request.headers:
-                refusal = await self._fault()
-                if refusal is not None:
-                    return refusal
-            response: Response = await call_next(request)
-            if "x-mem0-client" not in request.headers:
-                path = getattr(request.scope.get("route"), "path", request.url.path)
-                with self._lock:
-                    self.requests[path] = self.requests.get(path, 0) + 1
-            return response
-
         self._memory_routes(app)
         self._listing_routes(app)
         self._webhook_routes(app)
+        app.add_middleware(Door, platform=self)
         return app
 
-    async def _fault(self) -> Response | None:
+    def count(self, path: str) -> None:
+        """That route was called by others than Mem0's own clients."""
+        self.requests[path] = self.requests.get(path, 0) + 1
+
+    async def fault(self) -> Response | None:
+        """What goes wrong with the next request of others than Mem0's own clients."""
         faults = self.faults
-        if faults.happens(faults.slow):
+        if faults.happens("slow"):
             await asyncio.sleep(faults.slow_seconds)
-        if faults.happens(faults.limited):
+        if faults.happens("limited"):
             return JSONResponse({"detail": "slow down"}, 429, headers={"Retry-After": str(faults.retry_after)})
-        if faults.happens(faults.failing):
+        if faults.happens("failing"):
             return Response("<html>oops</html>", 500, media_type="text/html")
         return None
 
@@ -166,7 +157,7 @@ class FakePlatform:
             if not any(entity in str(filters) for entity in ENTITIES):
                 raise HTTPException(400, "filters need at least one of user_id, agent_id, app_id, run_id")
             rows = store.find(filters, bool(body.get("show_expired")), bool(body.get("latest_only")))
-            return _page([shown(row) for row in rows], page, min(page_size, 200))
+            return _page(rows, page, min(page_size, 200), shown)
 
         @app.post("/v3/memories/search/")
         async def search(body: dict[str, Any]) -> dict[str, Any]:
@@ -217,7 +208,7 @@ class FakePlatform:
 
     def _added(self, text: str, body: dict[str, Any]) -> Row:
         row = self.store.add(text, body)
-        if self.faults.happens(self.faults.superseded):
+        if self.faults.happens("superseded"):
             older = [old for old in self.store.find({"user_id": row["user_id"]}) if old["id"] != row["id"]]
             if older:
                 self.store.retire(older[-1]["id"], "superseded", row["id"])
@@ -239,12 +230,34 @@ class FakePlatform:
         task.add_done_callback(self._later.discard)
 
 
+class Door:
+    """Lets in who has the key, and lets go wrong what is to go wrong."""
+
+    def __init__(self, app: ASGIApp, platform: FakePlatform) -> None:
+        self._app, self._platform = app, platform
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        own_client = "x-mem0-client" in headers
+        refusal: Response | None = None
+        if headers.get("authorization") != f"Token {self._platform.key}":
+            refusal = JSONResponse({"detail": "Invalid API key."}, 401)
+        elif not own_client:
+            refusal = await self._platform.fault()
+        await (refusal or self._app)(scope, receive, send)
+        if refusal is None and not own_client:
+            self._platform.count(str(getattr(scope.get("route"), "path", scope["path"])))
+
+
 def _changes(body: dict[str, Any]) -> dict[str, Any]:
     changes: dict[str, Any] = {key: body[key] for key in ("metadata", "expiration_date") if key in body}
     return {**changes, "memory": body["text"]} if "text" in body else changes
 
 
-def _page(rows: list[Row], number: int, size: int) -> dict[str, Any]:
+def _page(rows: list[Row], number: int, size: int, show: Callable[[Row], Row] = dict) -> dict[str, Any]:
     begin = (number - 1) * size
     if number > 1 and begin >= len(rows):
         raise HTTPException(404, "Invalid page.")
@@ -253,7 +266,7 @@ def _page(rows: list[Row], number: int, size: int) -> dict[str, Any]:
         "count": len(rows),
         "next": f"?page={number + 1}" if more else None,
         "previous": f"?page={number - 1}" if number > 1 else None,
-        "results": rows[begin : begin + size],
+        "results": [show(row) for row in rows[begin : begin + size]],
     }
 
 

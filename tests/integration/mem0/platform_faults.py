@@ -5,6 +5,7 @@ import itertools
 import random
 import threading
 import time
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,20 +38,26 @@ class Faults:
     """A webhook that is never sent."""
     doubled: float = 0.0
     delayed: float = 0.0
-    """A webhook after up to `delay_seconds`, so that later ones overtake it."""
+    """A webhook after up to `delay_seconds`."""
     delay_seconds: float = 0.5
+    reordered: float = 0.0
+    """A webhook that changes places with the next one."""
     superseded: float = 0.0
     """An add that puts an older memory of the same user out of date, without a word."""
     flat: float = 0.0
     """A webhook in the shape of the migration page."""
     rng: random.Random = field(default_factory=random.Random)
+    happened: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
 
-    def happens(self, share: float) -> bool:
+    def happens(self, name: str) -> bool:
+        """Whether this goes wrong now; counted if so."""
         with self._lock:
-            return self.rng.random() < share
+            happens: bool = self.rng.random() < getattr(self, name)
+            self.happened[name] += happens
+            return happens
 
 
 class Webhooks:
@@ -62,6 +69,7 @@ class Webhooks:
         self.refused = 0
         self._faults = faults
         self._line: list[tuple[float, int, str, dict[str, Any]]] = []
+        self._overtaken: list[tuple[str, dict[str, Any]]] = []
         self._numbers = itertools.count()
         self._changed = threading.Condition()
         self._closed = False
@@ -72,14 +80,10 @@ class Webhooks:
 
     def notice(self, event: dict[str, Any]) -> None:
         """A memory has changed."""
-        faults, kind = self._faults, EVENT_TYPES[event["event"]]
+        kind = EVENT_TYPES[event["event"]]
         for hook in list(self.hooks.values()):
-            if kind not in hook["event_types"] or faults.happens(faults.lost):
-                continue
-            body = _flat(event, kind) if faults.happens(faults.flat) else _payload(event)
-            for _ in range(2 if faults.happens(faults.doubled) else 1):
-                late = faults.rng.uniform(0, faults.delay_seconds) if faults.happens(faults.delayed) else 0.0
-                self._put(time.monotonic() + late, hook["url"], body)
+            if kind in hook["event_types"] and not self._faults.happens("lost"):
+                self._line_up(hook["url"], _flat(event, kind) if self._faults.happens("flat") else _payload(event))
 
     def idle(self) -> bool:
         """Whether nothing is on its way."""
@@ -92,6 +96,20 @@ class Webhooks:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join(10)
+
+    def _line_up(self, url: str, body: dict[str, Any]) -> None:
+        faults = self._faults
+        if faults.happens("reordered"):
+            with self._changed:
+                self._overtaken.append((url, body))
+            return
+        for _ in range(2 if faults.happens("doubled") else 1):
+            late = faults.rng.uniform(0, faults.delay_seconds) if faults.happens("delayed") else 0.0
+            self._put(time.monotonic() + late, url, body)
+        with self._changed:
+            overtaken, self._overtaken = self._overtaken, []
+        for url_before, body_before in overtaken:
+            self._put(time.monotonic(), url_before, body_before)
 
     def _put(self, when: float, url: str, body: dict[str, Any]) -> None:
         with self._changed:

@@ -4,6 +4,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 Row = dict[str, Any]
@@ -98,9 +99,10 @@ class Store:
         return self.find({"OR": [{entity: "*"} for entity in ENTITIES]})
 
     def events(self, memory_id: str | None = None) -> list[Row]:
-        """The history, the newest first."""
+        """The history, the newest first; its entries never change."""
         with self._lock:
-            return [dict(event) for event in reversed(self._events) if memory_id in (None, event["memory_id"])]
+            newest_first = self._events[::-1]
+        return [event for event in newest_first if event["memory_id"] == memory_id] if memory_id else newest_first
 
     def entities(self) -> list[dict[str, Any]]:
         with self._lock:
@@ -157,10 +159,15 @@ def _holds(row: Row, key: str, wanted: Any) -> bool:
 
 def _moment(value: Any) -> Any:
     """Times compare as times, whatever their offset from UTC."""
+    return _parsed(value) if isinstance(value, str) else value
+
+
+@lru_cache(20_000)
+def _parsed(text: str) -> datetime | str:
     try:
-        said = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        return value
+        said = datetime.fromisoformat(text)
+    except ValueError:
+        return text
     return said if said.tzinfo else said.replace(tzinfo=UTC)
 
 

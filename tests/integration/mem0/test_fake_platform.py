@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import pytest
@@ -106,6 +107,28 @@ def test_what_goes_wrong_is_said_without_the_key(platform: FakePlatform) -> None
     for said in (no, limited, failing, rejected, away):
         assert "m0-" not in str(said.value) + repr(said.value)
     assert KEY not in repr(Mem0Settings.model_validate({"api_key": KEY}))
+
+
+def test_nothing_of_ours_comes_between_reading_and_writing_metadata(
+    platform: FakePlatform, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory_id = client.add("Lives in Lisbon", user_id="maya", metadata={"trip": 7}, infer=False)["results"][0]["id"]
+    with api(platform, rate_per_second=10) as ours, ThreadPoolExecutor(6) as pool:
+        request, sent = ours._http.request, list[str]()
+
+        def note(method: str, path: str, **content: Any) -> Any:
+            sent.append(method)
+            return request(method, path, **content)
+
+        monkeypatch.setattr(ours._http, "request", note)
+        asked = [pool.submit(lambda: [ours.page({"user_id": "*"}, 1) for _ in range(3)]) for _ in range(3)]
+        assert ours.change_metadata(memory_id, lambda state: {**state.metadata, "seen": True})
+        assert not ours.change_metadata(memory_id, lambda _: None)
+        assert not ours.change_metadata("nobody", lambda _: {})
+        wait(asked)
+    assert sent[sent.index("PUT") - 1] == "GET"
+    assert sent.count("POST") == 9
+    assert (platform.store.get(memory_id) or {})["metadata"] == {"trip": 7, "seen": True}
 
 
 def test_a_page_of_a_proxy_deletes_nothing(platform: FakePlatform) -> None:

@@ -1,6 +1,7 @@
 """One publisher: however hints come, `memories` ends as Mem0 is, and says nothing twice."""
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.runtime.topics import apply_topics
 from hybrid_memory.schemas import NewRecord, decode_memory, encode_memory
-from hybrid_memory.schemas.mem0 import MEM0_HINTS, Mem0Hint
+from hybrid_memory.schemas.mem0 import MEM0_HINTS, Mem0Hint, encode_mem0
 from tests.integration.mem0.platform import PROJECT, FakePlatform
 from tests.integration.mem0.platform_store import shown
 from tests.integration.mem0.world import RULE, last, published, records, twice, until, wanted
@@ -175,6 +176,40 @@ def test_what_cannot_be_a_memory_is_a_dead_letter_and_holds_up_nothing(
     letters = records(settings, "dlq.mem0.hints")
     assert sorted(str(letter.header("hm-error-class")) for letter in letters) == ["limit", "poison"]
     assert all("xxxx" not in str(letter.headers) for letter in letters)
+
+
+def test_a_dead_letter_comes_once_in_each_state_and_again_where_it_was_redriven(
+    settings: Settings, platform: FakePlatform, client: Any, publisher: Publisher
+) -> None:
+    large, told = add(client, "x" * 20_000), list[int]()
+
+    def tell(*events: NewRecord) -> None:
+        publisher.send_all(events)
+        once(settings)
+        told.append(len(records(settings, "dlq.mem0.hints")))
+
+    again = encode_mem0(hint(large, "webhook"))
+    tell(again)
+    client.update(large, metadata={"n": 1})  # another state, and dead as well
+    tell(again)
+    tell(again, again)
+    redriven = replace(again, headers=(*again.headers, ("hm-redrive-count", b"1")))
+    tell(redriven, again)
+    assert told == [1, 2, 2, 3]
+
+
+def test_a_hint_from_before_the_last_question_asks_nothing(
+    settings: Settings, platform: FakePlatform, client: Any, publisher: Publisher
+) -> None:
+    small = settings.model_copy(update={"mem0": settings.mem0.model_copy(update={"batch_size": 1})})
+    memory_id = add(client, "Lives in Oslo")
+    send(publisher, [hint(memory_id, "webhook")] * 5)
+    assert once(small).published == 1
+    assert platform.called(ASKED) == 2  # asked, published, asked once more: the other four were there already
+    client.update(memory_id, text="Lives in Lisbon")
+    send(publisher, [hint(memory_id, "feed")])
+    assert once(small).published == 1
+    assert last(records(settings)) == wanted(platform)
 
 
 def test_faults_of_the_platform_are_waited_for(

@@ -10,6 +10,7 @@ import pytest
 from hybrid_memory.classifier import default_rules
 from hybrid_memory.classifier.remote.service import ServiceClassifier
 from hybrid_memory.classifier.ruled import RuleClassifier
+from hybrid_memory.mem0 import reconcile
 from hybrid_memory.mem0.publish import publish_once
 from hybrid_memory.mem0.reconcile import Tally
 from hybrid_memory.mem0.sync import Round, Sync, SyncRequest, opened_sync
@@ -125,6 +126,21 @@ def test_what_waits_for_the_publisher_is_not_hinted_at_again(platform: FakePlatf
     assert kinds(begin().round(Watcher())) == {"waiting": 1, "missing": 1}
 
 
+def test_who_follows_the_hints_is_waited_for_now_and_then(
+    platform: FakePlatform, begin: Begin, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reconcile, "AHEAD", 100)
+    for number in range(450):
+        platform.store.add(f"note {number}", {"user_id": "maya"})
+    sync, waiting = begin(), list[int]()
+    sync.round(Watcher(), keep_up=lambda: waiting.append(sync.waiting()))
+    assert waiting == [200, 400]
+    ends = sync.ends()
+    platform.store.add("one more", {"user_id": "maya"})
+    sync.round(Watcher())
+    assert (sync.waiting(ends), sync.waiting()) == (450, 451)
+
+
 def test_another_projects_memories_are_not_gone(platform: FakePlatform, settings: Settings, begin: Begin) -> None:
     platform.store.add("a", {"user_id": "maya"})
     begin().round(Watcher())
@@ -141,6 +157,30 @@ def test_what_cannot_be_a_memory_here_is_told(platform: FakePlatform, settings: 
     begin().round(Watcher())
     assert published(settings) == {}
     assert len(records(settings, "dlq.mem0.hints")) == 1
+
+
+def test_what_cannot_be_a_memory_here_is_dead_lettered_once_in_each_state(
+    platform: FakePlatform, settings: Settings, begin: Begin
+) -> None:
+    memory_id = platform.store.add("fits", {"user_id": "maya"})["id"]
+    begin().round(Watcher())
+    assert len(published(settings)) == 1
+    platform.store.change(memory_id, memory="x" * 20_000)
+    sync = begin()
+    rounds = []
+    for again in (sync, sync, begin()):  # a restarted one knows it too
+        rounds.append(again.round(Watcher()).tally)
+        published(settings)
+    assert [(tally.kinds["refused"], tally.kinds["gone"], tally.hinted) for tally in rounds] == [
+        (1, 0, 1),
+        (1, 0, 0),
+        (1, 0, 0),
+    ]
+    assert len(records(settings, "dlq.mem0.hints")) == 1
+    platform.store.change(memory_id, memory="y" * 20_000)
+    assert sync.round(Watcher()).tally.hinted == 1
+    published(settings)
+    assert len(records(settings, "dlq.mem0.hints")) == 2
 
 
 def test_an_import_is_classified_beforehand(platform: FakePlatform, settings: Settings, begin: Begin) -> None:

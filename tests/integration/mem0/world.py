@@ -19,11 +19,13 @@ from tests.integration.mem0.platform_store import shown
 RULE = Rule(PROJECT)
 
 
-def until(condition: Callable[[], Any], seconds: float = 30, why: Callable[[], object] = lambda: "") -> None:
+def until(
+    condition: Callable[[], Any], seconds: float = 30, why: Callable[[], object] = lambda: "", every: float = 0.02
+) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"it never came true: {why()}"
-        time.sleep(0.02)
+        time.sleep(every)
 
 
 def records(settings: Settings, topic: str = "memories") -> list[Record]:
@@ -33,19 +35,36 @@ def records(settings: Settings, topic: str = "memories") -> list[Record]:
     return list(log.read(info, log.whole(info)))
 
 
-def last(found: list[Record]) -> dict[str, Memory]:
-    """What `memories` says in the end: the live memories by key, conditions heeded as the sink heeds them."""
-    state: dict[str, tuple[int, Memory | None]] = {}
+def said(found: list[Record]) -> Iterator[tuple[str, Memory | None]]:
+    """What records say that count, of which key, in order: conditions heeded as the sink heeds them."""
+    places: dict[str, int] = {}
     for record in found:
         key, condition = (record.key or b"").decode(), record.header("hm-if-seq")
-        if condition is not None and key in state and state[key][0] > int(condition):
+        if condition is not None and places.get(key, -1) > int(condition):
             continue
         try:
             event = decode_memory(record)
         except DecodeError:
             continue
-        state[key] = (record.offset, event if isinstance(event, Memory) else None)
-    return {key: memory for key, (_, memory) in state.items() if memory is not None}
+        places[key] = record.offset
+        yield key, event if isinstance(event, Memory) else None
+
+
+def last(found: list[Record]) -> dict[str, Memory]:
+    """What `memories` says in the end: the live memories by key."""
+    return {key: memory for key, memory in dict(said(found)).items() if memory is not None}
+
+
+def resurrected(found: list[Record]) -> list[str]:
+    """The keys that came back after their deletion. Mem0 gives no id a second time."""
+    deleted: set[str] = set()
+    back = []
+    for key, memory in said(found):
+        if memory is None:
+            deleted.add(key)
+        elif key in deleted:
+            back.append(key)
+    return back
 
 
 def wanted(platform: FakePlatform, rule: Rule = RULE) -> dict[str, Memory]:

@@ -287,3 +287,20 @@ def test_what_is_no_memory_is_refused(memory: Any, client: MemoryClient, setting
     with tap(memory, client, settings=settings), pytest.raises(Refusal, match="has a tap already"):
         tap(memory, client, settings=settings)
     tap(memory, client, settings=settings).close()
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"name": "my shop"}, "a name is at most 100 letters"),
+        ({"max_bytes": -1}, "at least 1"),
+        ({"when_full": "wait"}, "'read again' or 'raise'"),
+    ],
+)
+def test_arguments_that_are_none_are_refused(
+    memory: Any, client: MemoryClient, settings: Settings, given: dict[str, Any], says: str
+) -> None:
+    store = memory.vector_store
+    with pytest.raises(Refusal, match=says):
+        tap(memory, client, settings=settings, **given)
+    assert memory.vector_store is store

@@ -1,5 +1,6 @@
 """Dead letters keep the record and say why; the brake pulls when too much is dead."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import hypothesis.strategies as st
@@ -36,6 +37,13 @@ def test_who_dies_again_keeps_the_time_of_the_first_death_and_counts_on() -> Non
     headers = dict(dead_letter(again, FAILURE).headers)
     assert headers["hm-first-failed-at"] == first["hm-first-failed-at"]
     assert (headers["hm-attempts"], headers["__connect.errors.offset"]) == (b"2", b"9")
+
+
+def test_a_letter_is_about_one_state_at_most() -> None:
+    old = Record("mem0.hints", 0, 1, 0, b"k", b"v", (("hm-state", b"old"),))
+    [state] = [value for name, value in dead_letter(old, replace(FAILURE, state="new")).headers if name == "hm-state"]
+    assert state == b"new"
+    assert "hm-state" not in dict(dead_letter(old, FAILURE).headers)
 
 
 @given(st.sampled_from(["hm-attempts", "hm-first-failed-at"]), st.binary(max_size=20))

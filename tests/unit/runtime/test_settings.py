@@ -57,12 +57,30 @@ def test_a_secret_is_read_from_a_file_and_never_shown(monkeypatch: pytest.Monkey
         ("HM_KAFKA__SASL_PASSWORD_FILE", "/nowhere/at/all", "HM_KAFKA__SASL_PASSWORD_FILE"),
         ("HM_LOG__LEVEL", "loud", "HM_LOG__LEVEL"),
         ("HM_TOPIC_PREFIX", "a b", "HM_TOPIC_PREFIX"),
+        ("HM_MEM0__API_KEY", "m0-\u00e9", "HM_MEM0__API_KEY: a key has neither blanks"),
+        ("HM_MEM0__API_KEY", "m0-a\nm0-b", "HM_MEM0__API_KEY: a key has neither blanks"),
+        ("HM_MEM0__URL", "https://api.mem0.ai/v1", "HM_MEM0__URL: give scheme and host alone"),
+        ("HM_MEM0__URL", "https://me:secret@api.mem0.ai", "HM_MEM0__URL: give scheme and host alone"),
+        ("HM_MEM0__URL", "https://api.mem0.ai:port", "HM_MEM0__URL: Port could not be cast"),
+        ("HM_MEM0__OSS__QDRANT_URL", "qdrant:6333", "HM_MEM0__OSS__QDRANT_URL: give a URL"),
+        ("HM_MEM0__OSS__NAME", "my shop", "HM_MEM0__OSS__NAME: a name is at most 100 letters"),
     ],
 )
 def test_what_is_wrong_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str, words: str) -> None:
     monkeypatch.setenv(name, value)
-    with pytest.raises(Refusal, match=words):
+    with pytest.raises(Refusal, match=words) as refused:
         load_settings()
+    assert "secret" not in str(refused.value)
+
+
+def test_blanks_and_slashes_that_say_nothing_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HM_MEM0__API_KEY", " m0-key\n")
+    monkeypatch.setenv("HM_MEM0__URL", "https://mem0.example/")
+    mem0 = load_settings().mem0
+    assert mem0.api_key is not None
+    assert (mem0.api_key.get_secret_value(), mem0.url) == ("m0-key", "https://mem0.example")
+    monkeypatch.setenv("HM_MEM0__API_KEY", " ")
+    assert load_settings().mem0.api_key is None
 
 
 def test_without_a_kafka_the_message_says_what_to_do() -> None:

@@ -14,7 +14,8 @@ from hybrid_memory.mem0.oss.draining import Drainer, Publishing
 from hybrid_memory.mem0.oss.outbox import Outbox, OutboxStatus
 from hybrid_memory.mem0.oss.recording import Payload, Recorder
 from hybrid_memory.mem0.oss.watched import WatchedStore, present, whole
-from hybrid_memory.runtime.settings import Settings, load_settings
+from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.settings import Settings, load_settings, plain_name
 
 _EXIT_SECONDS = 2.0
 _LOOK_SECONDS = 0.02
@@ -39,9 +40,10 @@ def tap(
     has changed anything. What is not given is as the settings say (`HM_MEM0__OSS__…`).
 
     Raises:
-        Refusal: `memory` is none, has a tap already, or the outbox cannot be used.
+        Refusal: `memory` is none, has a tap already, the outbox cannot be used, or another argument is none.
     """
     check(memory)
+    _check_arguments(name, max_bytes, when_full)
     return Tap(memory, client, settings or load_settings(), name, outbox, max_bytes, when_full == "raise")
 
 
@@ -117,6 +119,17 @@ class Tap:
     def _is_empty(self) -> bool:
         now = self._outbox.status()
         return not (now.waiting or now.in_doubt or now.missed)
+
+
+def _check_arguments(name: str | None, max_bytes: int | None, when_full: str) -> None:
+    try:
+        plain_name(name)
+    except ValueError as error:
+        raise Refusal(f"the tap's name: {error}") from None
+    if max_bytes is not None and max_bytes < 1:
+        raise Refusal("max_bytes of a tap is at least 1")
+    if when_full not in ("read again", "raise"):
+        raise Refusal("when_full of a tap is 'read again' or 'raise'")
 
 
 def origin(name: str) -> str:
