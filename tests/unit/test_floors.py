@@ -56,6 +56,18 @@ def wrong_imports(component: str, source: str, floor_of: Mapping[str, int]) -> l
     return wrong
 
 
+def module_name(path: Path) -> str:
+    """The name by which the module of a file is imported."""
+    parts = path.relative_to(ROOT).with_suffix("").parts[1:]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def modules_in(source: str, modules: Iterable[str]) -> set[str]:
+    """Which of these modules a source imports: of a name imported from a package, the module of that name, if any."""
+    known = set(modules)
+    return {name if name in known else name.rpartition(".")[0] for name in imported(source)} & known
+
+
 def circle(imports: Mapping[str, Iterable[str]]) -> list[str]:
     """A circle of components that import each other; empty where there is none."""
     try:
@@ -102,6 +114,13 @@ def test_no_components_import_each_other_in_a_circle() -> None:
     for component, path in SOURCES:
         others = imported_components(path.read_text(encoding="utf-8")) - {component}
         imports.setdefault(component, set()).update(others)
+    assert circle(imports) == []
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """Not even late, within a function: two files that need each other are one idea."""
+    modules = {module_name(path): path for _, path in SOURCES}
+    imports = {name: modules_in(path.read_text(encoding="utf-8"), modules) - {name} for name, path in modules.items()}
     assert circle(imports) == []
 
 
@@ -172,6 +191,16 @@ def test_a_wrong_import_is_refused(component: str, source: str, says: str) -> No
 )
 def test_a_right_import_is_allowed(source: str) -> None:
     assert wrong_imports("sink", source, SMALL_HOUSE) == []
+
+
+def test_imported_modules_are_seen() -> None:
+    source = (
+        "from hybrid_memory.sink import loop\nfrom hybrid_memory.sink.fold import fold\nimport hybrid_memory.sink.apply"
+    )
+    modules = [f"hybrid_memory.sink{name}" for name in ("", ".loop", ".fold", ".apply", ".share")]
+    assert modules_in(source, modules) == {f"hybrid_memory.sink.{name}" for name in ("loop", "fold", "apply")}
+    assert module_name(ROOT / "consumers/hybrid_memory/sink/loop.py") == "hybrid_memory.sink.loop"
+    assert module_name(ROOT / "consumers/hybrid_memory/sink/__init__.py") == "hybrid_memory.sink"
 
 
 def test_a_circle_is_seen() -> None:

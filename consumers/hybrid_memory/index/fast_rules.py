@@ -4,9 +4,9 @@ import logging
 from collections.abc import Sequence
 
 from hybrid_memory.classifier import Rules
-from hybrid_memory.classifier.choose import taxonomy_of
 from hybrid_memory.classifier.fast import FastClassifier
 from hybrid_memory.classifier.port import Answer, Classifier, Maker
+from hybrid_memory.classifier.taxonomies import taxonomy_of
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.labelling import fast_classifier

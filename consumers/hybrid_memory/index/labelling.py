@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from hybrid_memory.classifier import Rules, Taxonomy
-from hybrid_memory.classifier.choose import taxonomy_of
 from hybrid_memory.classifier.fast import FastClassifier
 from hybrid_memory.classifier.prototypes import Prototypes
+from hybrid_memory.classifier.taxonomies import taxonomy_of
 from hybrid_memory.index.embedder import Embedder, Matrix
 from hybrid_memory.runtime.settings import Settings
 

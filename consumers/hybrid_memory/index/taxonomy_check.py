@@ -6,8 +6,8 @@ from typing import Any
 
 from hybrid_memory.classifier import Taxonomy, TaxonomyError
 from hybrid_memory.classifier.checked_file import read_file
-from hybrid_memory.classifier.choose import taxonomy_at
 from hybrid_memory.classifier.review import Fault, review_meaning, review_words
+from hybrid_memory.classifier.taxonomies import taxonomy_at
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.labelling import example_vectors, fast_classifier

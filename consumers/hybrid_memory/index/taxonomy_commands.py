@@ -54,7 +54,7 @@ def evaluate(
     import json
     from dataclasses import asdict
 
-    from hybrid_memory.classifier.choose import taxonomy_at
+    from hybrid_memory.classifier.taxonomies import taxonomy_at
     from hybrid_memory.index.embedders import make_embedder
     from hybrid_memory.index.taxonomy_measure import measure, read_map, read_texts
     from hybrid_memory.runtime.settings import load_settings

@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Literal
 
 from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.classifier.rules import Rules
-from hybrid_memory.classifier.taxonomy import Taxonomy, TaxonomyError, default_taxonomy, load_taxonomy
+from hybrid_memory.classifier.taxonomies import taxonomy_of
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
 
@@ -79,23 +78,6 @@ def _model(wanted: ClassifierSettings) -> tuple[bool, str]:
 
     place = find_weights(wanted)
     return (False, missing(wanted, place)) if place.kind == "nowhere" else (True, place.why)
-
-
-def taxonomy_of(settings: Settings) -> Taxonomy:
-    """The taxonomy that these settings name. Raises as `taxonomy_at`."""
-    return taxonomy_at(settings.classifier.taxonomy)
-
-
-def taxonomy_at(path: Path | None) -> Taxonomy:
-    """The taxonomy of this file, or the shipped one.
-
-    Raises:
-        Refusal: it cannot be used.
-    """
-    try:
-        return default_taxonomy() if path is None else load_taxonomy(path)
-    except TaxonomyError as error:
-        raise Refusal(str(error)) from None
 
 
 def rule_classifier(settings: Settings) -> Classifier:

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from hybrid_memory.classifier.choose import taxonomy_of
 from hybrid_memory.classifier.qwen.prompt import prompt_of
+from hybrid_memory.classifier.taxonomies import taxonomy_of
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
 from hybrid_memory.schemas.replays import ReplayClassifier, ReplayDefinition, ReplayFile
 

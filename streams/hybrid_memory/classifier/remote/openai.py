@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import httpx
 
-from hybrid_memory.classifier.choose import taxonomy_of
 from hybrid_memory.classifier.port import Answer, Classifier, Maker
 from hybrid_memory.classifier.qwen.prompt import prompt_of
 from hybrid_memory.classifier.remote.asking import found_out
 from hybrid_memory.classifier.remote.caller import Caller, json_of
 from hybrid_memory.classifier.remote.chat import Chat, UnusableError
 from hybrid_memory.classifier.remote.loop import LoopThread
+from hybrid_memory.classifier.taxonomies import taxonomy_of
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
 
