@@ -12,7 +12,7 @@ DELIVERY_TIMEOUT = 5.0
 
 
 class KafkaWriter:
-    """A `Writer` over a `Publisher`. Opens no connection until it is used.
+    """A `Writer` over a `Publisher`, which connects in the background.
 
     Raises:
         Refusal: a Kafka setting is wrong.

@@ -24,15 +24,18 @@ READER = make_key("reader", [Scope.READ], "all")
 
 
 @pytest.fixture
-def app(clean_environment: pytest.MonkeyPatch, tmp_path: Path) -> FastAPI:
+async def app(clean_environment: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[FastAPI]:
     """Its engine is not started: whoever is let in finds that it is not ready."""
+    clean_environment.setattr(Engine, "start", lambda self: None)
     clean_environment.setenv("HM_DATA_DIR", str(tmp_path))
     clean_environment.setenv("HM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     clean_environment.setenv("USE_CLASSIFIER_SERVICE", "true")
     clean_environment.setenv("CLASSIFIER_SERVICE_URL", "http://127.0.0.1:1/internal")
     change_keys(tmp_path / "keys.yaml", lambda _: (ADA.entry, ADMIN.entry, READER.entry))
     settings, metrics = load_settings(), Metrics()
-    return create_app(settings, Engine(settings, metrics, lambda: None), metrics)
+    app = create_app(settings, Engine(settings, metrics, lambda: None), metrics)
+    async with app.router.lifespan_context(app):
+        yield app
 
 
 @pytest.fixture
@@ -78,14 +81,14 @@ async def test_every_write_needs_the_scope(app: FastAPI, http: httpx.AsyncClient
         check_problem(await http.request(method, url, headers={"X-API-Key": READER.key}, content=b"{}"), 403)
 
 
-def test_the_document_says_so(app: FastAPI) -> None:
+async def test_the_document_says_so(app: FastAPI) -> None:
     for path, operations in app.openapi()["paths"].items():
         for operation in operations.values():
             assert ("security" in operation) == (path not in OPEN), path
             assert path in OPEN or operation["responses"].keys() >= {"401", "403", "429"}, path
 
 
-def test_every_body_and_reply_has_an_example(app: FastAPI) -> None:
+async def test_every_body_and_reply_has_an_example(app: FastAPI) -> None:
     document = app.openapi()
     assert document["openapi"].startswith("3.1")
     shown = 0
