@@ -10,6 +10,7 @@ from hybrid_memory.client.asynchronous import AsyncMemoryClient
 from hybrid_memory.client.client import MemoryClient
 from hybrid_memory.client.errors import (
     ClientClosed,
+    ClientRefused,
     Failure,
     FieldError,
     InvalidMemory,
@@ -35,6 +36,7 @@ __all__ = [
     "AsyncHttpMemoryClient",
     "AsyncMemoryClient",
     "ClientClosed",
+    "ClientRefused",
     "EditLost",
     "Failure",
     "FieldError",

@@ -4,6 +4,7 @@ MemoryClientError
 ├── InvalidMemory     what was given is no memory; says which fields and why, and in a list which one
 ├── NotDelivered      Kafka did not confirm one memory; carries it
 ├── SomeNotDelivered  Kafka did not confirm some of a list; carries those, and the positions of the others
+├── ClientRefused     an HTTP client cannot be made as asked: its URL or key is wrong; also a `Refusal`
 ├── ClientClosed      the client was used after `close`
 └── ServiceError      the HTTP service did not do what was asked; of the HTTP clients alone
     ├── RequestRefused  it will never take this request; names the fields
@@ -12,7 +13,7 @@ MemoryClientError
     ├── EditLost        the memory is at another version, or another edit was first
     └── ServiceAway     it does not answer, or cannot now; sending the same again is safe
 
-A client that cannot be made as asked (a wrong setting, no Kafka named) raises
+A client of Kafka that cannot be made as asked (a wrong setting, no Kafka named) raises
 `hybrid_memory.runtime.errors.Refusal`.
 """
 
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hybrid_memory.client.events import Added
+from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.schemas import MemoryEvent
 
 
@@ -74,6 +76,10 @@ class SomeNotDelivered(MemoryClientError):  # noqa: N818
         super().__init__(f"{len(failed)} of {count} memories were not delivered; the first: {failed[0].error}")
         self.failed = tuple(failed)
         self.added = dict(added)
+
+
+class ClientRefused(MemoryClientError, Refusal):
+    """An HTTP client cannot be made as asked; nothing was sent."""
 
 
 class ClientClosed(MemoryClientError):  # noqa: N818

@@ -178,7 +178,7 @@ class AsyncHttpMemoryClient:
         await self.close()
 
     async def _send(self, request: Request) -> Any:
-        attempts = transport.Attempts(request, self._retries)
+        attempts = transport.Attempts(request, self._retries, self._client.base_url)
         while True:
             if self._client.is_closed:
                 raise ClientClosed

@@ -55,7 +55,7 @@ class HttpMemoryClient:
         """Opens no connection yet. `timeout` (seconds) is for one attempt, beside what a search is to wait.
 
         Raises:
-            Refusal: httpx is not installed, or both a key and a token are given.
+            ClientRefused: the URL, the key or the token cannot be one, both of these are given, or httpx is missing.
         """
         self._httpx = transport.import_httpx()
         self._client = self._httpx.Client(**transport.options(url, api_key, token))
@@ -211,7 +211,7 @@ class HttpMemoryClient:
         self.close()
 
     def _send(self, request: Request) -> Any:
-        attempts = transport.Attempts(request, self._retries)
+        attempts = transport.Attempts(request, self._retries, self._client.base_url)
         while True:
             if self._client.is_closed:
                 raise ClientClosed

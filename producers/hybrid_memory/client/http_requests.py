@@ -8,6 +8,7 @@ from typing import Any, Literal, TypedDict
 from urllib.parse import quote
 
 from hybrid_memory.client.drafts import Draft
+from hybrid_memory.runtime.settings import sendable
 from hybrid_memory.schemas import Memory, Position
 
 AT_ONCE = 1000
@@ -150,11 +151,15 @@ def _meant(letters: Sequence[str] | None, wanted: LetterFields, given: Mapping[s
 
 
 def auth_headers(api_key: str | None, token: str | None) -> dict[str, str]:
-    """At most one of both."""
-    if api_key is not None and token is not None:
+    """At most one of both; an empty one is none.
+
+    Raises:
+        ValueError: both are given, or one cannot stand in a header.
+    """
+    key, token = sendable(api_key or "", "an API key"), sendable(token or "", "a token")
+    if key and token:
         raise ValueError("give an API key or a token, not both")
-    secret = api_key if api_key is not None else token
-    return {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    return {"Authorization": f"Bearer {key or token}"} if key or token else {}
 
 
 def pause_before(attempt: int, retry_after: float | None) -> float:

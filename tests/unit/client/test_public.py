@@ -39,6 +39,7 @@ def test_public_names() -> None:
         "AsyncHttpMemoryClient",
         "AsyncMemoryClient",
         "ClientClosed",
+        "ClientRefused",
         "EditLost",
         "Failure",
         "FieldError",
