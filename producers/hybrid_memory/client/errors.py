@@ -5,6 +5,7 @@ MemoryClientError
 ├── NotDelivered      Kafka did not confirm one memory; carries it
 ├── SomeNotDelivered  Kafka did not confirm some of a list; carries those, and the positions of the others
 ├── ClientRefused     an HTTP client cannot be made as asked: its URL or key is wrong; also a `Refusal`
+├── InvalidCall       a call of an HTTP client has arguments that it does not know, or that exclude each other
 ├── ClientClosed      the client was used after `close`
 └── ServiceError      the HTTP service did not do what was asked; of the HTTP clients alone
     ├── RequestRefused  it will never take this request; names the fields
@@ -78,8 +79,12 @@ class SomeNotDelivered(MemoryClientError):  # noqa: N818
         self.added = dict(added)
 
 
-class ClientRefused(MemoryClientError, Refusal):
+class ClientRefused(MemoryClientError, Refusal):  # noqa: N818
     """An HTTP client cannot be made as asked; nothing was sent."""
+
+
+class InvalidCall(MemoryClientError, TypeError):  # noqa: N818
+    """A call has arguments that it does not know, or that exclude each other; nothing was sent."""
 
 
 class ClientClosed(MemoryClientError):  # noqa: N818

@@ -39,11 +39,12 @@ def options(url: str, api_key: str | None, token: str | None) -> dict[str, Any]:
 
 
 def _base_url(url: str) -> "httpx.URL":
-    httpx = import_httpx()
+    import httpx
+
     if not re.match("https?://", url, re.IGNORECASE):
         raise ValueError(f"the URL must begin with http:// or https://, as in {URL}")
     try:
-        base: httpx.URL = httpx.URL(url)
+        base = httpx.URL(url)
         named = bool(base.host)
     except (httpx.InvalidURL, UnicodeError):
         named = False

@@ -16,6 +16,7 @@ from hybrid_memory.client import (
     ClientRefused,
     EditLost,
     HttpMemoryClient,
+    InvalidCall,
     InvalidMemory,
     MemoryClientError,
     NoSuchMemory,
@@ -187,7 +188,7 @@ def test_a_key_and_a_token_are_one_too_many(ask: Any, server: Server) -> None:
 @both
 @pytest.mark.parametrize("url", ["127.0.0.1:8899", "localhost", "", "ftp://ada:secret@h", "http:127.0.0.1", None])
 def test_a_url_needs_its_scheme(ask: Any, url: Any) -> None:
-    with pytest.raises(ClientRefused, match="^the URL must begin with http:// or https://, as in http://127") as caught:
+    with pytest.raises(ClientRefused, match=r"^the URL must begin with http:// or https://, as") as caught:
         ask(url, delete)
     assert "secret" not in str(caught.value)
 
@@ -212,6 +213,27 @@ def test_ids_are_kept_within_their_segment(ask: Any, server: Server) -> None:
     ask(server.url, lambda client: client.delete("..", "."))
     paths = [path for _, path, _ in server.seen]
     assert paths == ["/v1/users/a%2Fb/memories/..%2Fc%25%3Fx", "/v1/users/%2E%2E/memories/%2E"]
+
+
+@both
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda client: client.search("ada", "eat", filter={"topic": "food"}), "search has no argument filter.* topic"),
+        (lambda client: client.list("ada", limit=1), "list has no argument limit.* page_size, .* topic"),
+        (lambda client: client.update("ada", "m", content="x"), "update has no argument content.* text"),
+        (lambda client: client.dead_letters(limit=1), "dead_letters has no argument limit.* page_size, .* stage"),
+        (lambda client: client.redrive(why="x"), "redrive has no argument why.* dry_run, .* stage"),
+        (lambda client: client.drop_dead_letters(reason="x", why="x"), "drop_dead_letters has no argument why"),
+        (lambda client: client.redrive(["t:0:1"], stage="sink"), "not both"),
+    ],
+)
+def test_an_argument_that_is_none_is_refused_at_once(ask: Any, server: Server, call: Call, said: str) -> None:
+    with pytest.raises(InvalidCall, match=said) as caught:
+        ask(server.url, call)
+    assert isinstance(caught.value, MemoryClientError)
+    assert isinstance(caught.value, TypeError)
+    assert server.seen == []
 
 
 @both

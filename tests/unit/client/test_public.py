@@ -44,6 +44,7 @@ def test_public_names() -> None:
         "Failure",
         "FieldError",
         "HttpMemoryClient",
+        "InvalidCall",
         "InvalidMemory",
         "Memory",
         "MemoryClient",
