@@ -100,7 +100,7 @@ def test_debug_shows_the_traceback(clean_environment: pytest.MonkeyPatch) -> Non
         (Refusal("the port is taken"), "the port is taken", 2),
         (Unavailable("Kafka is away"), "Kafka is away", 2),
         (BrokerError("it died"), "it died", 1),
-        (ModuleNotFoundError("no fastapi", name="fastapi"), "pip install 'hybrid-memory[all]'", 2),
+        (ModuleNotFoundError("no fastapi", name="fastapi"), "pip install '.[all]' in the folder of hybrid-memory", 2),
         (KeyError("x"), "unexpected fault: KeyError: 'x'; to see where, run: hm --debug COMMAND", 1),
     ],
 )

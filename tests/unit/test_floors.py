@@ -1,6 +1,7 @@
 """The rules that keep the house whole: who may import whom, and what may be loaded when."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -226,3 +227,8 @@ def test_a_heavy_import_is_seen(source: str, loads: bool) -> None:
 
 def test_a_loaded_package_is_seen() -> None:
     assert "sqlite3" in loaded_by("import sqlite3.dbapi2")
+
+
+def test_nobody_is_sent_to_a_strangers_package() -> None:
+    """The name hybrid-memory is somebody else's in the public index."""
+    assert not [path for _, path in sources() if re.search(r"install \S*hybrid-memory", path.read_text())]

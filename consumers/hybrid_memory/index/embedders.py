@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.extras import to_install
 from hybrid_memory.runtime.settings import EmbedderSettings, Settings
 
 if TYPE_CHECKING:
@@ -32,9 +33,7 @@ def make_embedder(settings: Settings) -> Embedder:
     try:
         return _load(wanted)
     except ModuleNotFoundError as error:
-        raise Refusal(
-            f"the embedder needs the package {error.name}; install it with: pip install 'hybrid-memory[consumers]'"
-        ) from None
+        raise Refusal(f"the embedder needs the package {error.name}; {to_install('consumers')}") from None
 
 
 def number_type(dtype: str, capabilities: Mapping[str, Any], cuda_bf16: bool | None) -> str:

@@ -47,7 +47,7 @@ class ServiceView(View):
         self._client.close()
 
     def _ask(self, request: Request) -> Any:
-        attempts = Attempts(request, _RETRIES)
+        attempts = Attempts(request, _RETRIES, self._client.base_url)
         try:
             while True:
                 try:

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.extras import to_install
 
 REFUSED = 2
 FAILED = 1
-_INSTALL = "pip install 'hybrid-memory[all]'"
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -35,7 +35,7 @@ def explain(error: Exception) -> tuple[str, int]:
     if isinstance(error, Refusal | Unavailable):
         return str(error), REFUSED
     if isinstance(error, ModuleNotFoundError) and error.name and not error.name.startswith("hybrid_memory"):
-        return f"this needs the package {error.name}, which is not installed; install it with: {_INSTALL}", REFUSED
+        return f"this needs the package {error.name}, which is not installed; {to_install('all')}", REFUSED
     if type(error).__module__.startswith("hybrid_memory."):
         return str(error), FAILED
     return f"unexpected fault: {type(error).__name__}: {error}; to see where, run: hm --debug COMMAND …", FAILED

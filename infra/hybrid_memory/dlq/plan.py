@@ -18,6 +18,7 @@ from hybrid_memory.dlq.letters import Letter, Ref, key_of, newest_of_each_key
 from hybrid_memory.dlq.reading import Log
 from hybrid_memory.dlq.redrivers import redriver_of
 from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.extras import to_install
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.schemas import CLASSIFIED, IF_SEQ, MEMORIES, NewRecord, Record, split_memory_key
 
@@ -178,7 +179,7 @@ def _classified_again(letter: Letter, edited: bool) -> Step:
     if edited:
         raise Unfit(EDITED)
     if redriver_of(CLASSIFY) is None:
-        raise Unfit("a replay classifies its memory again, and that needs: pip install 'hybrid-memory[streams]'")
+        raise Unfit(f"a replay classifies its memory again, and is not installed; {to_install('streams')}")
     try:
         key = key_of(letter.record).decode()
         split_memory_key(key)

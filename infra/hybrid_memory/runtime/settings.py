@@ -57,11 +57,20 @@ def _long_tokens(tokens: SecretStr | None) -> SecretStr | None:
     return tokens
 
 
-def _sendable(key: SecretStr | None) -> SecretStr | None:
-    """A key as it can stand in a header; blanks around it are nobody's intention."""
-    text = key.get_secret_value().strip() if key is not None else ""
+def sendable(key: str, what: str = "a key") -> str:
+    """A key as it can stand in a header; blanks around it are nobody's intention.
+
+    Raises:
+        ValueError: it cannot; the message does not show it.
+    """
+    text = key.strip()
     if not re.fullmatch(r"[!-~]*", text):
-        raise ValueError("a key has neither blanks nor letters beyond ASCII in it; copy it again")
+        raise ValueError(f"{what} has neither blanks nor letters beyond ASCII in it; copy it again")
+    return text
+
+
+def _sendable(key: SecretStr | None) -> SecretStr | None:
+    text = sendable(key.get_secret_value()) if key is not None else ""
     return SecretStr(text) if text else None
 
 

@@ -10,8 +10,10 @@ from hybrid_memory.client.asynchronous import AsyncMemoryClient
 from hybrid_memory.client.client import MemoryClient
 from hybrid_memory.client.errors import (
     ClientClosed,
+    ClientRefused,
     Failure,
     FieldError,
+    InvalidCall,
     InvalidMemory,
     MemoryClientError,
     NotDelivered,
@@ -35,10 +37,12 @@ __all__ = [
     "AsyncHttpMemoryClient",
     "AsyncMemoryClient",
     "ClientClosed",
+    "ClientRefused",
     "EditLost",
     "Failure",
     "FieldError",
     "HttpMemoryClient",
+    "InvalidCall",
     "InvalidMemory",
     "Memory",
     "MemoryClient",

@@ -4,6 +4,8 @@ MemoryClientError
 ├── InvalidMemory     what was given is no memory; says which fields and why, and in a list which one
 ├── NotDelivered      Kafka did not confirm one memory; carries it
 ├── SomeNotDelivered  Kafka did not confirm some of a list; carries those, and the positions of the others
+├── ClientRefused     an HTTP client cannot be made as asked: its URL or key is wrong; also a `Refusal`
+├── InvalidCall       a call of an HTTP client has arguments that it does not know, or that exclude each other
 ├── ClientClosed      the client was used after `close`
 └── ServiceError      the HTTP service did not do what was asked; of the HTTP clients alone
     ├── RequestRefused  it will never take this request; names the fields
@@ -12,7 +14,7 @@ MemoryClientError
     ├── EditLost        the memory is at another version, or another edit was first
     └── ServiceAway     it does not answer, or cannot now; sending the same again is safe
 
-A client that cannot be made as asked (a wrong setting, no Kafka named) raises
+A client of Kafka that cannot be made as asked (a wrong setting, no Kafka named) raises
 `hybrid_memory.runtime.errors.Refusal`.
 """
 
@@ -21,6 +23,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from hybrid_memory.client.events import Added
+from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.schemas import MemoryEvent
 
 
@@ -74,6 +77,14 @@ class SomeNotDelivered(MemoryClientError):  # noqa: N818
         super().__init__(f"{len(failed)} of {count} memories were not delivered; the first: {failed[0].error}")
         self.failed = tuple(failed)
         self.added = dict(added)
+
+
+class ClientRefused(MemoryClientError, Refusal):  # noqa: N818
+    """An HTTP client cannot be made as asked; nothing was sent."""
+
+
+class InvalidCall(MemoryClientError, TypeError):  # noqa: N818
+    """A call has arguments that it does not know, or that exclude each other; nothing was sent."""
 
 
 class ClientClosed(MemoryClientError):  # noqa: N818

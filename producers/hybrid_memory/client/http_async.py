@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from hybrid_memory.client import http_requests as requests
 from hybrid_memory.client import http_transport as transport
 from hybrid_memory.client.drafts import OptionalFields
 from hybrid_memory.client.errors import ClientClosed
 from hybrid_memory.client.http_replies import (
+    AnyPage,
     DeadLetter,
     DeadLetterPage,
     DeletedAll,
@@ -27,6 +28,8 @@ from hybrid_memory.client.http_replies import (
 )
 from hybrid_memory.client.http_requests import FilterFields, LetterFields, Order, PatchFields, Request
 from hybrid_memory.schemas import Position
+
+P = TypeVar("P", bound=AnyPage)
 
 
 class AsyncHttpMemoryClient:
@@ -64,18 +67,12 @@ class AsyncHttpMemoryClient:
         """As `HttpMemoryClient.get`."""
         return MemoryView.model_validate(await self._send(requests.get(user_id, memory_id)))
 
-    async def list(
+    def list(
         self, user_id: str, *, order: Order = "newest", page_size: int = 100, **wanted: Unpack[FilterFields]
     ) -> AsyncIterator[MemoryView]:
         """As `HttpMemoryClient.list`."""
-        cursor = None
-        while True:
-            page = Page.model_validate(await self._send(requests.page(user_id, order, page_size, wanted, cursor)))
-            for memory in page.memories:
-                yield memory
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        pages = self._pages(requests.page(user_id, order, page_size, wanted), Page)
+        return (memory async for page in pages for memory in page.memories)
 
     async def update(
         self,
@@ -125,16 +122,10 @@ class AsyncHttpMemoryClient:
         )
         return SearchResult.model_validate(await self._send(request))
 
-    async def dead_letters(self, *, page_size: int = 100, **wanted: Unpack[LetterFields]) -> AsyncIterator[DeadLetter]:
+    def dead_letters(self, *, page_size: int = 100, **wanted: Unpack[LetterFields]) -> AsyncIterator[DeadLetter]:
         """As `HttpMemoryClient.dead_letters`."""
-        cursor = None
-        while True:
-            page = DeadLetterPage.model_validate(await self._send(requests.dead_letters(wanted, page_size, cursor)))
-            for letter in page.letters:
-                yield letter
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        pages = self._pages(requests.dead_letters(wanted, page_size), DeadLetterPage)
+        return (letter async for page in pages for letter in page.letters)
 
     async def dead_letter(self, letter: str) -> WholeDeadLetter:
         """As `HttpMemoryClient.dead_letter`."""
@@ -177,8 +168,16 @@ class AsyncHttpMemoryClient:
     ) -> None:
         await self.close()
 
+    async def _pages(self, request: Request, kind: type[P]) -> AsyncIterator[P]:
+        while True:
+            page = kind.model_validate(await self._send(request))
+            yield page
+            if page.next_cursor is None:
+                return
+            request = requests.at(page.next_cursor, request)
+
     async def _send(self, request: Request) -> Any:
-        attempts = transport.Attempts(request, self._retries)
+        attempts = transport.Attempts(request, self._retries, self._client.base_url)
         while True:
             if self._client.is_closed:
                 raise ClientClosed

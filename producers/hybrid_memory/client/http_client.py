@@ -3,13 +3,14 @@
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Self, TypeVar, Unpack
 
 from hybrid_memory.client import http_requests as requests
 from hybrid_memory.client import http_transport as transport
 from hybrid_memory.client.drafts import OptionalFields
 from hybrid_memory.client.errors import ClientClosed
 from hybrid_memory.client.http_replies import (
+    AnyPage,
     DeadLetter,
     DeadLetterPage,
     DeletedAll,
@@ -28,6 +29,8 @@ from hybrid_memory.client.http_replies import (
 from hybrid_memory.client.http_requests import FilterFields, LetterFields, Order, PatchFields, Request
 from hybrid_memory.schemas import Position
 
+P = TypeVar("P", bound=AnyPage)
+
 
 class HttpMemoryClient:
     """Writes, reads and searches through the HTTP API (port 8765); needs httpx, and no Kafka.
@@ -40,6 +43,7 @@ class HttpMemoryClient:
         ServiceAway: the service does not answer, or cannot now.
         NotAllowed: the key or token does not open this.
         RequestRefused: the service will never take this; `errors` name the fields.
+        InvalidCall: the call has no such argument, or not both of these.
         ClientClosed: `close` was called.
     """
 
@@ -55,7 +59,7 @@ class HttpMemoryClient:
         """Opens no connection yet. `timeout` (seconds) is for one attempt, beside what a search is to wait.
 
         Raises:
-            Refusal: httpx is not installed, or both a key and a token are given.
+            ClientRefused: the URL, the key or the token cannot be one, both of these are given, or httpx is missing.
         """
         self._httpx = transport.import_httpx()
         self._client = self._httpx.Client(**transport.options(url, api_key, token))
@@ -88,14 +92,9 @@ class HttpMemoryClient:
     def list(
         self, user_id: str, *, order: Order = "newest", page_size: int = 100, **wanted: Unpack[FilterFields]
     ) -> Iterator[MemoryView]:
-        """The user's memories that fit the filter, fetched page by page as they are asked for."""
-        cursor = None
-        while True:
-            page = Page.model_validate(self._send(requests.page(user_id, order, page_size, wanted, cursor)))
-            yield from page.memories
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        """All of the user's memories that fit the filter, fetched `page_size` at a time as they are asked for."""
+        pages = self._pages(requests.page(user_id, order, page_size, wanted), Page)
+        return (memory for page in pages for memory in page.memories)
 
     def update(
         self,
@@ -154,13 +153,8 @@ class HttpMemoryClient:
 
     def dead_letters(self, *, page_size: int = 100, **wanted: Unpack[LetterFields]) -> Iterator[DeadLetter]:
         """Our dead letters that fit, the first to fail first, fetched page by page; needs the scope admin."""
-        cursor = None
-        while True:
-            page = DeadLetterPage.model_validate(self._send(requests.dead_letters(wanted, page_size, cursor)))
-            yield from page.letters
-            cursor = page.next_cursor
-            if cursor is None:
-                return
+        pages = self._pages(requests.dead_letters(wanted, page_size), DeadLetterPage)
+        return (letter for page in pages for letter in page.letters)
 
     def dead_letter(self, letter: str) -> WholeDeadLetter:
         """All of one dead letter, by its name.
@@ -210,8 +204,16 @@ class HttpMemoryClient:
     ) -> None:
         self.close()
 
+    def _pages(self, request: Request, kind: type[P]) -> Iterator[P]:
+        while True:
+            page = kind.model_validate(self._send(request))
+            yield page
+            if page.next_cursor is None:
+                return
+            request = requests.at(page.next_cursor, request)
+
     def _send(self, request: Request) -> Any:
-        attempts = transport.Attempts(request, self._retries)
+        attempts = transport.Attempts(request, self._retries, self._client.base_url)
         while True:
             if self._client.is_closed:
                 raise ClientClosed

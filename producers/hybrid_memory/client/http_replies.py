@@ -116,11 +116,16 @@ class DeletedAll(_Reply):
     applied: bool
 
 
-class Page(_Reply):
-    """A page of a list."""
+class AnyPage(_Reply):
+    """A page of a list; without a cursor it is the last."""
+
+    next_cursor: str | None
+
+
+class Page(AnyPage):
+    """A page of memories."""
 
     memories: tuple[MemoryView, ...]
-    next_cursor: str | None
 
 
 class LetterSource(_Reply):
@@ -162,11 +167,10 @@ class WholeDeadLetter(DeadLetter):
     value: str | None
 
 
-class DeadLetterPage(_Reply):
+class DeadLetterPage(AnyPage):
     """A page of dead letters."""
 
     letters: tuple[DeadLetter, ...]
-    next_cursor: str | None
 
 
 class Redriven(_Reply):

@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal, TypedDict
 from urllib.parse import quote
 
 from hybrid_memory.client.drafts import Draft
+from hybrid_memory.client.errors import InvalidCall
+from hybrid_memory.runtime.settings import sendable
 from hybrid_memory.schemas import Memory, Position
 
 AT_ONCE = 1000
@@ -86,16 +88,27 @@ def get(user_id: str, memory_id: str) -> Request:
     return Request("GET", _memory(user_id, memory_id))
 
 
-def page(user_id: str, order: Order, limit: int, wanted: FilterFields, cursor: str | None) -> Request:
-    """Of a page."""
-    params = _present({**_json(wanted), "order": order, "limit": limit, "cursor": cursor})
+def page(user_id: str, order: Order, limit: int, wanted: FilterFields) -> Request:
+    """Of the first page; `at` is of the next ones.
+
+    Raises:
+        InvalidCall: `wanted` has what is no field of a filter; so all that take fields by name.
+    """
+    _check("list", wanted, FilterFields, "order", "page_size")
+    params = _present({**_json(wanted), "order": order, "limit": limit})
     if "metadata" in params:
         params["metadata"] = json.dumps(params["metadata"])
     return Request("GET", _memories(user_id), params)
 
 
+def at(cursor: str, page: Request) -> Request:
+    """Of the page that a cursor of another one tells."""
+    return replace(page, params={**page.params, "cursor": cursor})
+
+
 def update(user_id: str, memory_id: str, fields: PatchFields, if_match: str | None, wait: bool) -> Request:
     """Of an edit. It is not sent again by itself: where the first one won, a second would find another version."""
+    _check("update", fields, PatchFields, "if_match", "wait")
     headers = {"If-Match": if_match} if if_match is not None else {}
     return Request("PATCH", _memory(user_id, memory_id), _waiting(wait), _json(fields), headers, again=False)
 
@@ -115,15 +128,17 @@ def search(
     user_id: str, context: str, wanted: FilterFields, positions: Iterable[Position | str], **given: Any
 ) -> Request:
     """Of a search; `given` are further fields of its body."""
+    _check("search", wanted, FilterFields, "after", *given)
     body = _present({"context": context, **given}) | {"filter": _present(_json(wanted))}
     body["position"] = [str(position) for position in positions]
     patience = body.get("wait_ms", _SEARCH_WAITS) / 1000 if body["position"] else 0.0
     return Request("POST", f"{_user(user_id)}/search", body=body, patience=patience)
 
 
-def dead_letters(wanted: LetterFields, limit: int, cursor: str | None) -> Request:
-    """Of a page of dead letters."""
-    return Request("GET", _DEAD, _present({**wanted, "limit": limit, "cursor": cursor}), patience=_READS_ALL)
+def dead_letters(wanted: LetterFields, limit: int) -> Request:
+    """Of the first page of dead letters; `at` is of the next ones."""
+    _check("dead_letters", wanted, LetterFields, "page_size")
+    return Request("GET", _DEAD, _present({**wanted, "limit": limit}), patience=_READS_ALL)
 
 
 def dead_letter(letter: str) -> Request:
@@ -133,28 +148,42 @@ def dead_letter(letter: str) -> Request:
 
 def redrive(letters: Sequence[str] | None, wanted: LetterFields, **given: Any) -> Request:
     """Of a redrive; one that was cut off may be sent again."""
+    _check("redrive", wanted, LetterFields, "letters", *given)
     return Request("POST", f"{_DEAD}/redrive", body=_meant(letters, wanted, given), patience=_READS_ALL)
 
 
 def drop(letters: Sequence[str] | None, wanted: LetterFields, **given: Any) -> Request:
     """Of letters that are dropped for good."""
+    _check("drop_dead_letters", wanted, LetterFields, "letters", *given)
     return Request("POST", f"{_DEAD}/drop", body=_meant(letters, wanted, given), patience=_READS_ALL)
+
+
+def _check(verb: str, given: Mapping[str, Any], fields: type, *others: str) -> None:
+    """Python lets any keyword through where some are fields, and the service speaks of its own names."""
+    unknown = [name for name in given if name not in fields.__annotations__]
+    if unknown:
+        known = ", ".join((*others, *fields.__annotations__))
+        raise InvalidCall(f"{verb} has no argument {unknown[0]}; by name it takes {known}")
 
 
 def _meant(letters: Sequence[str] | None, wanted: LetterFields, given: Mapping[str, Any]) -> dict[str, Any]:
     """Letters by name or, without names, by filter."""
     if letters is not None and wanted:
-        raise ValueError("name letters one by one, or by a filter, but not both")
+        raise InvalidCall("name letters one by one, or by a filter, but not both")
     which = {"filter": _present(dict(wanted))} if letters is None else {"letters": list(letters)}
     return {**which, **_present(given)}
 
 
 def auth_headers(api_key: str | None, token: str | None) -> dict[str, str]:
-    """At most one of both."""
-    if api_key is not None and token is not None:
+    """At most one of both; an empty one is none.
+
+    Raises:
+        ValueError: both are given, or one cannot stand in a header.
+    """
+    key, token = sendable(api_key or "", "an API key"), sendable(token or "", "a token")
+    if key and token:
         raise ValueError("give an API key or a token, not both")
-    secret = api_key if api_key is not None else token
-    return {} if secret is None else {"Authorization": f"Bearer {secret}"}
+    return {"Authorization": f"Bearer {key or token}"} if key or token else {}
 
 
 def pause_before(attempt: int, retry_after: float | None) -> float:

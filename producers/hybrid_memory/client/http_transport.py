@@ -1,10 +1,11 @@
 """What both HTTP clients do around a request, apart from waiting: connections, and whether to try again."""
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from hybrid_memory.client.errors import ClientRefused
 from hybrid_memory.client.http_errors import ServiceAway, error_of
 from hybrid_memory.client.http_requests import RETRIED_STATUSES, Request, auth_headers, pause_before, seconds
-from hybrid_memory.runtime.errors import Refusal
 
 if TYPE_CHECKING:
     import httpx
@@ -16,12 +17,12 @@ def import_httpx() -> Any:
     """httpx, which the light client does without.
 
     Raises:
-        Refusal: it is not installed.
+        ClientRefused: it is not installed.
     """
     try:
         import httpx
     except ImportError:
-        raise Refusal('the HTTP clients need httpx; install it with: pip install "httpx>=0.28"') from None
+        raise ClientRefused('the HTTP clients need httpx; install it with: pip install "httpx>=0.28"') from None
     return httpx
 
 
@@ -29,13 +30,27 @@ def options(url: str, api_key: str | None, token: str | None) -> dict[str, Any]:
     """Arguments of httpx' clients.
 
     Raises:
-        Refusal: both a key and a token are given.
+        ClientRefused: the URL, the key or the token cannot be one, or both a key and a token are given.
     """
     try:
-        headers = auth_headers(api_key, token)
+        return {"base_url": _base_url(str(url).strip()), "headers": auth_headers(api_key, token)}
     except ValueError as error:
-        raise Refusal(str(error)) from None
-    return {"base_url": url, "headers": headers}
+        raise ClientRefused(str(error)) from None
+
+
+def _base_url(url: str) -> "httpx.URL":
+    import httpx
+
+    if not re.match("https?://", url, re.IGNORECASE):
+        raise ValueError(f"the URL must begin with http:// or https://, as in {URL}")
+    try:
+        base = httpx.URL(url)
+        named = bool(base.host)
+    except (httpx.InvalidURL, UnicodeError):
+        named = False
+    if not named:
+        raise ValueError(f"the URL names no host that can be called; write one as in {URL}")
+    return base
 
 
 def arguments(request: Request, timeout: float) -> dict[str, Any]:
@@ -54,8 +69,9 @@ def arguments(request: Request, timeout: float) -> dict[str, Any]:
 class Attempts:
     """One request, tried at most `retries` times more. Each outcome is either final, or a pause before the next."""
 
-    def __init__(self, request: Request, retries: int) -> None:
+    def __init__(self, request: Request, retries: int, url: "httpx.URL") -> None:
         self._request, self._left, self._made = request, retries, 0
+        self._shown = str(url.copy_with(userinfo=b"", query=None)).rstrip("/")
 
     def pause_after(self, reply: "httpx.Response") -> float | None:
         """None where the reply is the answer, else the seconds to wait.
@@ -68,7 +84,7 @@ class Attempts:
         retry_after = seconds(reply.headers.get("retry-after"))
         # An edit that was answered 503 may have been written; one that was turned away by 429 was not.
         again = reply.status_code == 429 or (self._request.again and reply.status_code in RETRIED_STATUSES)
-        return self._pause(again, retry_after, error_of(reply.status_code, _body(reply), retry_after))
+        return self._pause(again, retry_after, error_of(reply.status_code, _body(reply), retry_after, self._shown))
 
     def pause_after_failure(self, error: Exception) -> float:
         """The seconds to wait where there was no reply.
@@ -76,7 +92,7 @@ class Attempts:
         Raises:
             ServiceAway: it was the last attempt, or the request must not be sent again unasked.
         """
-        away = ServiceAway(0, f"the service does not answer ({type(error).__name__})")
+        away = ServiceAway(0, f"the service does not answer ({type(error).__name__})", url=self._shown)
         return self._pause(self._request.again, None, away)
 
     def _pause(self, again: bool, retry_after: float | None, error: Exception) -> float:

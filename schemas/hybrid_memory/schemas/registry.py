@@ -162,7 +162,7 @@ def _yaml() -> Any:
     try:
         import yaml
     except ImportError as error:
-        raise RegistryError("the topic registry needs PyYAML: pip install 'hybrid-memory[local]'") from error
+        raise RegistryError('the topic registry needs PyYAML; install it with: pip install "pyyaml>=6.0.2"') from error
     return yaml
 
 

@@ -10,6 +10,7 @@ from hybrid_memory.classifier.ruled import RuleClassifier
 from hybrid_memory.classifier.rules import Rules
 from hybrid_memory.classifier.taxonomies import taxonomy_of
 from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.extras import to_install
 from hybrid_memory.runtime.settings import ClassifierSettings, Settings
 
 RULES = "hybrid_memory.classifier.rules"
@@ -73,7 +74,7 @@ def _model(wanted: ClassifierSettings) -> tuple[bool, str]:
     """Whether the model can be had, and why or what to do."""
     absent = [name for name in ("torch", "transformers", "huggingface_hub") if find_spec(name) is None]
     if absent:
-        return False, f"a model needs the package {absent[0]}; install it with: pip install 'hybrid-memory[streams]'"
+        return False, f"a model needs the package {absent[0]}; {to_install('streams')}"
     from hybrid_memory.classifier.qwen.weights import find_weights, missing
 
     place = find_weights(wanted)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hybrid_memory.replay.churn import Change
 from hybrid_memory.runtime.errors import Refusal
+from hybrid_memory.runtime.extras import to_install
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas.events import Text, UserId
 
@@ -89,8 +90,8 @@ def open_searching(settings: Settings) -> Searching:
         try:
             return cast(Searching, entry.load()(settings))
         except ModuleNotFoundError as error:
-            raise Refusal(f"searching needs the package {error.name}; {_INSTALL}") from None
-    raise Refusal(f"searching needs the index; {_INSTALL}")
+            raise Refusal(f"searching needs the package {error.name}; {to_install('consumers')}") from None
+    raise Refusal(f"searching needs the index; {to_install('consumers')}")
 
 
 def search_all(
@@ -105,6 +106,3 @@ def search_all(
             shown = {memory_id: texts[memory_id] for memory_id in (*before, *after)}
             found.append(Found(user_id, query, tuple(before), tuple(after), shown))
     return sorted(found, key=lambda it: (it.overlap, it.user_id, it.query))
-
-
-_INSTALL = "install it with: pip install 'hybrid-memory[consumers]'"

@@ -13,9 +13,12 @@ import pytest
 from hybrid_memory.client import (
     AsyncHttpMemoryClient,
     ClientClosed,
+    ClientRefused,
     EditLost,
     HttpMemoryClient,
+    InvalidCall,
     InvalidMemory,
+    MemoryClientError,
     NoSuchMemory,
     NotAllowed,
     RequestRefused,
@@ -109,7 +112,7 @@ def test_what_is_turned_away_is_tried_again(ask: Any, server: Server) -> None:
 @both
 def test_the_last_attempt_tells(ask: Any, server: Server) -> None:
     server.replies = [(503, {"detail": "away"}, {"retry-after": "0"})] * 3
-    with pytest.raises(ServiceAway, match="away") as caught:
+    with pytest.raises(ServiceAway, match=f"^{server.url}: away$") as caught:
         ask(server.url, delete, retries=2)
     assert (caught.value.status, caught.value.retry_after, len(server.seen)) == (503, 0, 3)
 
@@ -148,18 +151,59 @@ def test_nobody_answers(ask: Any) -> None:
         nobody.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{nobody.getsockname()[1]}"
         for call in (delete, edit):
-            with pytest.raises(ServiceAway, match="does not answer"):
-                ask(url, call, retries=1, timeout=1)
+            with pytest.raises(ServiceAway, match=f"^{url}: the service does not answer"):
+                ask(url.replace("//", "//ada:secret@"), call, retries=1, timeout=1)
 
 
 @both
 def test_who_calls_is_said(ask: Any, server: Server) -> None:
-    for options, said in (({"api_key": "hm_1"}, "Bearer hm_1"), ({"token": "eyJ"}, "Bearer eyJ"), ({}, None)):
+    for options, said in (
+        ({"api_key": "hm_1"}, "Bearer hm_1"),
+        ({"token": "eyJ"}, "Bearer eyJ"),
+        ({"api_key": " hm_1\r\n", "token": "\n"}, "Bearer hm_1"),
+        ({}, None),
+    ):
         server.replies = [(200, DELETED, {})]
         ask(server.url, delete, **options)
         assert server.seen[-1][2].get("authorization", server.seen[-1][2].get("Authorization")) == said
-    with pytest.raises(Refusal, match="not both"):
+
+
+@both
+@pytest.mark.parametrize("name", ["api_key", "token"])
+@pytest.mark.parametrize("secret", ["hm_…", "hm_1 hm_2", "hm_1\nhm_2", "hm_é", "hm_\0"])
+def test_what_is_no_key_is_refused_and_not_shown(ask: Any, server: Server, name: str, secret: str) -> None:
+    with pytest.raises(ClientRefused, match="neither blanks nor letters beyond ASCII") as caught:
+        ask(server.url, delete, **{name: secret})
+    assert "hm_" not in str(caught.value)
+    assert isinstance(caught.value, MemoryClientError)
+    assert isinstance(caught.value, Refusal)
+
+
+@both
+def test_a_key_and_a_token_are_one_too_many(ask: Any, server: Server) -> None:
+    with pytest.raises(ClientRefused, match="not both"):
         ask(server.url, delete, api_key="a", token="b")
+
+
+@both
+@pytest.mark.parametrize("url", ["127.0.0.1:8899", "localhost", "", "ftp://ada:secret@h", "http:127.0.0.1", None])
+def test_a_url_needs_its_scheme(ask: Any, url: Any) -> None:
+    with pytest.raises(ClientRefused, match=r"^the URL must begin with http:// or https://, as") as caught:
+        ask(url, delete)
+    assert "secret" not in str(caught.value)
+
+
+@both
+@pytest.mark.parametrize("url", ["http://", "https://:80", "http://h:port", "http://[::1", "http://☃", "http://xn--"])
+def test_a_url_needs_a_host(ask: Any, url: str) -> None:
+    with pytest.raises(ClientRefused, match="names no host"):
+        ask(url, delete)
+
+
+@both
+def test_blanks_around_a_url_are_nobodys_intention(ask: Any, server: Server) -> None:
+    server.replies = [(200, DELETED, {})]
+    assert ask(f" {server.url}/\n", delete).position == "t:0:1"
 
 
 @both
@@ -169,6 +213,27 @@ def test_ids_are_kept_within_their_segment(ask: Any, server: Server) -> None:
     ask(server.url, lambda client: client.delete("..", "."))
     paths = [path for _, path, _ in server.seen]
     assert paths == ["/v1/users/a%2Fb/memories/..%2Fc%25%3Fx", "/v1/users/%2E%2E/memories/%2E"]
+
+
+@both
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda client: client.search("ada", "eat", filter={"topic": "food"}), "search has no argument filter.* topic"),
+        (lambda client: client.list("ada", limit=1), "list has no argument limit.* page_size, .* topic"),
+        (lambda client: client.update("ada", "m", content="x"), "update has no argument content.* text"),
+        (lambda client: client.dead_letters(limit=1), "dead_letters has no argument limit.* page_size, .* stage"),
+        (lambda client: client.redrive(why="x"), "redrive has no argument why.* dry_run, .* stage"),
+        (lambda client: client.drop_dead_letters(reason="x", why="x"), "drop_dead_letters has no argument why"),
+        (lambda client: client.redrive(["t:0:1"], stage="sink"), "not both"),
+    ],
+)
+def test_an_argument_that_is_none_is_refused_at_once(ask: Any, server: Server, call: Call, said: str) -> None:
+    with pytest.raises(InvalidCall, match=said) as caught:
+        ask(server.url, call)
+    assert isinstance(caught.value, MemoryClientError)
+    assert isinstance(caught.value, TypeError)
+    assert server.seen == []
 
 
 @both

@@ -110,5 +110,5 @@ def test_the_settings_choose_the_light_embedder() -> None:
 
 def test_a_missing_package_is_a_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "torch", None)
-    with pytest.raises(Refusal, match=r"needs the package torch; install it with: pip install"):
+    with pytest.raises(Refusal, match=r"needs the package torch; install it with: pip install '\.\[consumers\]' in"):
         make_embedder(Settings())

@@ -136,7 +136,7 @@ def test_a_contradiction_is_refused(folder: Path, spoil: Callable[[Path], object
         read_registry(folder)
 
 
-def test_without_pyyaml_it_says_which_extra_to_install() -> None:
+def test_without_pyyaml_it_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['yaml'] = None\n"
         "from hybrid_memory.schemas import RegistryError\n"
@@ -145,7 +145,7 @@ def test_without_pyyaml_it_says_which_extra_to_install() -> None:
         "except RegistryError as error: print(error)\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout == "the topic registry needs PyYAML: pip install 'hybrid-memory[local]'\n"
+    assert done.stdout == 'the topic registry needs PyYAML; install it with: pip install "pyyaml>=6.0.2"\n'
 
 
 def test_no_file_of_the_registry_is_without_a_reference() -> None:
