@@ -172,7 +172,7 @@ def _away() -> Iterator[None]:
     except NotCaughtUp:
         raise Problem.away("the index has not caught up with the log; nothing was deleted", 2) from None
     except NotAllDeleted as error:
-        detail = f"{error.deleted} memories were deleted, and not the others; sending it again is safe"
+        detail = f"{error.deleted} memories were deleted, and of the others it is not known; sending it again is safe"
         raise Problem.away(detail, deleted=error.deleted) from error
     except Unavailable as error:
         raise Problem.away(NOT_CONFIRMED, error.retry_after) from error

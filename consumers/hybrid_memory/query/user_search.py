@@ -37,8 +37,6 @@ class UserSearch(SearchBody):
                     "context": "Where shall we eat tonight?",
                     "filter": {"topic": "food", "metadata": {"mood": "hungry"}},
                     "explain": True,
-                    "position": examples.POSITION,
-                    "wait_ms": 2000,
                 }
             ]
         }

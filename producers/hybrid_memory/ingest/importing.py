@@ -10,7 +10,7 @@ from hybrid_memory.client.errors import FieldError, InvalidMemory
 from hybrid_memory.ingest.bodies import MAX_BATCH, Item
 from hybrid_memory.schemas import Memory
 
-_NOT_CONFIRMED = "Kafka did not confirm it; sending it again is safe"
+_NOT_CONFIRMED = "Kafka did not confirm it: it may or may not have been written; sending it again is safe"
 
 
 class Import(BaseModel):

@@ -43,7 +43,8 @@ class Ingest:
         """Write a memory.
 
         Raises:
-            Unavailable, Refusal: it was not written.
+            Unavailable: it may or may not have been written.
+            Refusal: it was not.
         """
         position = await self._write(memory, trace)
         searchable = wait and await self._applied([position], self.wait_s)

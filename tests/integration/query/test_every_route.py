@@ -160,3 +160,10 @@ async def test_which_parameters_there_are_is_told(http: httpx.AsyncClient) -> No
     [error] = await told("GET", "/v1/users/ada/memories?topics=food&order=oldest&classifiers_any=a")
     assert error["field"] == "topics"
     assert error["message"].endswith("order, limit, cursor")
+
+
+def test_the_search_that_is_shown_names_no_log(app: FastAPI) -> None:
+    """It stands in /docs to be sent as it is; a position would be of another log."""
+    body = app.openapi()["paths"]["/v1/users/{user_id}/search"]["post"]["requestBody"]
+    [example] = body["content"]["application/json"]["schema"]["examples"]
+    assert example.keys() == {"context", "filter", "explain"}
