@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import pytest
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.schemas import MemoryDeleted, derive_memory_id
@@ -92,6 +94,27 @@ async def test_an_index_that_is_away_does_not_undo_a_durable_write(api: Api) -> 
     api.index.away = True
     reply = await api.add(user_id="a", text="x")
     assert (reply.status_code, reply.json()["searchable"]) == (200, False)
+
+
+@pytest.mark.parametrize(("days", "shown"), [(-1, False), (1, True)])
+async def test_what_has_expired_is_written_and_not_searchable(api: Api, days: int, shown: bool) -> None:
+    memory = {"user_id": "a", "text": "x", "expires_at": (datetime.now(UTC) + timedelta(days)).isoformat()}
+    one, batch = await api.add(**memory), await api.add_batch(memory)
+    own = await api.http.post("/v1/users/a/memories", json={"memories": [memory]})
+    for answer in (one.json(), *batch.json()["results"], *own.json()["results"]):
+        assert (answer["status"], answer["searchable"]) == ("success", shown)
+    assert len(api.log.records) == 3
+
+
+async def test_an_import_in_which_some_are_no_objects(api: Api) -> None:
+    items = [5, {"text": "x"}, None, ["x"], "x", {"text": 5}]
+    reply = await api.http.post("/v1/users/a/memories", json={"memories": items})
+    assert (reply.status_code, reply.json()["inserted"], reply.json()["failed"]) == (200, 1, 5)
+    said = [item["errors"] for item in reply.json()["results"]]
+    no_object = [{"field": "", "message": "a memory is a JSON object"}]
+    assert said[:5] == [no_object, [], no_object, no_object, no_object]
+    assert [error["field"] for error in said[5]] == ["text"]
+    assert api.log.memory.text == "x"
 
 
 async def test_without_waiting(api: Api) -> None:
