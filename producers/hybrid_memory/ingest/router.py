@@ -15,6 +15,7 @@ from hybrid_memory.runtime.access.caller import Caller, Scope
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import Guard, PathId, Problem, json_body, read_json, require_user, require_users
 from hybrid_memory.runtime.http.problems import validation_problem
+from hybrid_memory.runtime.http.versions import IfMatch
 from hybrid_memory.schemas import Memory, MemoryDeleted, Position
 
 NOT_CONFIRMED = "Kafka did not confirm the write in time: it may or may not have been written; sending it again is safe"
@@ -103,7 +104,7 @@ def make_router(
         memory_id: PathId,
         trace: Tracing,
         wait: Wait = True,
-        if_match: Annotated[str | None, Header(description="The version to delete; another is 412.")] = None,
+        if_match: Annotated[IfMatch | None, Header(description="The version to delete; another is 412.")] = None,
     ) -> Deleted:
         """Delete a memory. One that does not exist may be deleted too, unless `If-Match` names a version."""
         deletion = _deletion(user_id, memory_id)

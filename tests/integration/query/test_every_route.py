@@ -167,3 +167,13 @@ def test_the_search_that_is_shown_names_no_log(app: FastAPI) -> None:
     body = app.openapi()["paths"]["/v1/users/{user_id}/search"]["post"]["requestBody"]
     [example] = body["content"]["application/json"]["schema"]["examples"]
     assert example.keys() == {"context", "filter", "explain"}
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH"])
+async def test_a_version_without_its_quotes(http: httpx.AsyncClient, method: str) -> None:
+    headers = {"X-API-Key": ADA.key, "If-Match": "1.0"}
+    reply = await http.request(method, "/v1/users/ada/memories/m", headers=headers, json={"text": "x"})
+    check_problem(reply, 422, "if-match")
+    headers["If-Match"] = '"1.0"'
+    reply = await http.request(method, "/v1/users/ada/memories/m", headers=headers, json={"text": "x"})
+    check_problem(reply, 503)
