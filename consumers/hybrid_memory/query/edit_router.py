@@ -23,6 +23,7 @@ from hybrid_memory.runtime.access.caller import Scope
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import Guard, PathId, Problem, json_body, read_json
 from hybrid_memory.runtime.http.problems import validation_problem
+from hybrid_memory.runtime.http.versions import IfMatch
 from hybrid_memory.schemas import Memory, MemoryDeleted
 
 _LOST = "another write of this memory came before this one, or right after it; read it, and say what it shall be now"
@@ -98,7 +99,7 @@ def _add_patch(router: APIRouter, editing: Editing, guard: Guard) -> None:
         response: Response,
         trace: Tracing,
         wait: Wait = True,
-        if_match: Annotated[str | None, Header(description="The version to edit; another is 412.")] = None,
+        if_match: Annotated[IfMatch | None, Header(description="The version to edit; another is 412.")] = None,
     ) -> MemoryReply | Response:
         """Change a memory, by a JSON merge patch. Of two edits of one version, one wins and the other is 412.
 
@@ -172,7 +173,7 @@ def _away() -> Iterator[None]:
     except NotCaughtUp:
         raise Problem.away("the index has not caught up with the log; nothing was deleted", 2) from None
     except NotAllDeleted as error:
-        detail = f"{error.deleted} memories were deleted, and not the others; sending it again is safe"
+        detail = f"{error.deleted} memories were deleted, and of the others it is not known; sending it again is safe"
         raise Problem.away(detail, deleted=error.deleted) from error
     except Unavailable as error:
         raise Problem.away(NOT_CONFIRMED, error.retry_after) from error

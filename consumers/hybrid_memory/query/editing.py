@@ -63,7 +63,8 @@ class Editing:
         """Append the memory as it shall be, if nothing else is said of it since `before`.
 
         Raises:
-            Unavailable, Refusal: it was not written.
+            Unavailable: it may or may not have been written.
+            Refusal: it was not.
         """
         position = await self._append_one(memory, trace, before.seq)
         if not wait or not await self._applied([position]):

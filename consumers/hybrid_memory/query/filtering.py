@@ -1,9 +1,20 @@
 """What callers may filter by, in a body and in a query string; the same names in both."""
 
 import json
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from hybrid_memory.client.drafts import WrittenMoment
@@ -12,7 +23,18 @@ from hybrid_memory.index.listing import Order, milliseconds
 from hybrid_memory.schemas.events import MAX_CLASSIFIERS, Label, ShortWord
 
 Labels = Annotated[list[Label], Field(max_length=MAX_CLASSIFIERS)]
-Fields = Annotated[dict[str, Scalar], Field(max_length=16)]
+_BLANK_FOR_PLUS = re.compile(r":\d\d\S* \d\d:?\d\d$")
+
+
+def _scalar(value: Any, check: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return check(value)
+    except ValidationError:  # which has an error for each type that it could have been
+        raise PydanticCustomError("scalar_type", "a text, a number, true, false or null is needed") from None
+
+
+Value = Annotated[Scalar, WrapValidator(_scalar)]
+Fields = Annotated[dict[str, Value], Field(max_length=16)]
 
 
 class FilterBody(BaseModel):
@@ -76,3 +98,10 @@ class ListParams(FilterBody):
     cursor: Annotated[str, StringConstraints(max_length=512)] | None = Field(
         default=None, description="The `next_cursor` of the page before, with the same filters and order."
     )
+
+    @field_validator("created_from", "created_to", mode="before")
+    @classmethod
+    def _with_plus(cls, value: Any) -> Any:
+        if isinstance(value, str) and _BLANK_FOR_PLUS.search(value):
+            raise PydanticCustomError("plus", "a + arrives as a blank: write it as %2B, or the moment in UTC, with Z")
+        return value

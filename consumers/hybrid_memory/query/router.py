@@ -65,7 +65,7 @@ def _add_search(router: APIRouter, ready: Callable[[], Searcher], guard: Guard) 
 
 
 def _add_users(router: APIRouter, ready: Callable[[], Searcher], guard: Guard) -> None:
-    @router.get("/list_users", responses=guard.responses(503))
+    @router.get("/list_users", responses=guard.responses(422, 503))
     async def list_users(caller: Annotated[Caller, guard.needs(Scope.READ)]) -> UsersReply:
         """Every user with memories, and how many, of those whom the caller reaches."""
         users = {user: count for user, count in (await ready().users()).items() if reaches(caller, user)}

@@ -1,10 +1,12 @@
 """The search under `/v1`: filters, explanations, and positions to wait for."""
 
+import re
 from collections.abc import Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 from hybrid_memory.query import examples
 from hybrid_memory.query.bodies import Found, SearchBody, search_of, whole
@@ -16,12 +18,22 @@ from hybrid_memory.runtime.http import Guard, PathId, json_body, read_json
 from hybrid_memory.schemas import Position
 from hybrid_memory.sink.applied import Applied
 
-_Text = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}:[0-9]{1,9}:[0-9]{1,15}$")]
+_FORM = r"^[A-Za-z0-9_-]{1,64}:[0-9]{1,9}:[0-9]{1,15}$"
+
+
+def _checked(value: Any) -> Any:
+    if not isinstance(value, str) or re.fullmatch(_FORM, value) is None:
+        said = "a position is the topic's id, the partition and the offset, as a reply has it: {example}"
+        raise PydanticCustomError("position", said, {"example": examples.POSITION})
+    return value
+
+
+_Text = Annotated[str, BeforeValidator(_checked), WithJsonSchema({"type": "string", "pattern": _FORM})]
 _Texts = Annotated[list[_Text], Field(max_length=1000)]
 
 
 def _listed(value: Any) -> Any:
-    return [value] if isinstance(value, str) else value
+    return value if isinstance(value, list) else [_checked(value)]
 
 
 Positions = Annotated[_Texts, BeforeValidator(_listed, json_schema_input_type=_Text | _Texts)]
@@ -37,8 +49,6 @@ class UserSearch(SearchBody):
                     "context": "Where shall we eat tonight?",
                     "filter": {"topic": "food", "metadata": {"mood": "hungry"}},
                     "explain": True,
-                    "position": examples.POSITION,
-                    "wait_ms": 2000,
                 }
             ]
         }

@@ -33,7 +33,7 @@ def make_index_router(reader: Callable[[], Reader], guard: Guard) -> APIRouter:
         except Unavailable as error:
             raise Problem.away(str(error), error.retry_after) from None
 
-    @router.get("", responses=guard.responses(503))
+    @router.get("", responses=guard.responses(422, 503))
     async def describe_index() -> IndexReply:
         """Which index this is, and how far it has applied its log."""
         return IndexReply(**dict(await ask(about)))

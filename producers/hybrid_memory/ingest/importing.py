@@ -1,7 +1,7 @@
 """Bulk import: an answer for each item, so that one that is wrong costs the others nothing."""
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -10,7 +10,7 @@ from hybrid_memory.client.errors import FieldError, InvalidMemory
 from hybrid_memory.ingest.bodies import MAX_BATCH, Item
 from hybrid_memory.schemas import Memory
 
-_NOT_CONFIRMED = "Kafka did not confirm it; sending it again is safe"
+_NOT_CONFIRMED = "Kafka did not confirm it: it may or may not have been written; sending it again is safe"
 
 
 class Import(BaseModel):
@@ -24,7 +24,7 @@ class Import(BaseModel):
         },
     )
 
-    memories: Annotated[list[dict[str, JsonValue]], Field(min_length=1, max_length=MAX_BATCH)]
+    memories: Annotated[list[JsonValue], Field(min_length=1, max_length=MAX_BATCH)]
 
 
 class FieldFault(BaseModel):
@@ -79,7 +79,7 @@ class ImportReply(BaseModel):
     results: list[Imported]
 
 
-def drafted(user_id: str, items: Sequence[Mapping[str, Any]]) -> list[Memory | InvalidMemory]:
+def drafted(user_id: str, items: Sequence[JsonValue]) -> list[Memory | InvalidMemory]:
     """Each item as a memory of this user, or why it is none."""
     return [_drafted(user_id, item) for item in items]
 
@@ -92,7 +92,9 @@ def imported(drafts: Sequence[Memory | InvalidMemory], written: Sequence[Item]) 
     return ImportReply(inserted=inserted, failed=len(results) - inserted, results=results)
 
 
-def _drafted(user_id: str, item: Mapping[str, Any]) -> Memory | InvalidMemory:
+def _drafted(user_id: str, item: JsonValue) -> Memory | InvalidMemory:
+    if not isinstance(item, dict):
+        return InvalidMemory([FieldError("", "a memory is a JSON object")])
     if item.get("user_id", user_id) != user_id:
         return InvalidMemory([FieldError("user_id", "not the user whom the path names")])
     try:

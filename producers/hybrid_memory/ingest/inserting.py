@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from hybrid_memory.client.events import w3c_headers
 from hybrid_memory.ingest.bodies import Added, Deleted, Item
@@ -43,10 +44,11 @@ class Ingest:
         """Write a memory.
 
         Raises:
-            Unavailable, Refusal: it was not written.
+            Unavailable: it may or may not have been written.
+            Refusal: it was not.
         """
         position = await self._write(memory, trace)
-        searchable = wait and await self._applied([position], self.wait_s)
+        searchable = wait and await self._applied([position], self.wait_s) and not _expired(memory)
         shown = await self._shown(memory, searchable)
         return Added(
             memory_id=memory.memory_id,
@@ -111,5 +113,10 @@ def _item(memory: Memory, outcome: Outcome, searchable: set[Position]) -> Item:
         status="success" if landed else "error",
         memory_id=memory.memory_id,
         position=str(outcome) if landed else None,
-        searchable=outcome in searchable,
+        searchable=outcome in searchable and not _expired(memory),
     )
+
+
+def _expired(memory: Memory) -> bool:
+    # Written all the same: another system's past may be imported, and hidden so is what this id was before.
+    return memory.expires_at is not None and memory.expires_at <= datetime.now(UTC)

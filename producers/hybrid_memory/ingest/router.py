@@ -15,9 +15,10 @@ from hybrid_memory.runtime.access.caller import Caller, Scope
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import Guard, PathId, Problem, json_body, read_json, require_user, require_users
 from hybrid_memory.runtime.http.problems import validation_problem
+from hybrid_memory.runtime.http.versions import IfMatch
 from hybrid_memory.schemas import Memory, MemoryDeleted, Position
 
-NOT_CONFIRMED = "Kafka did not confirm the write in time; it is not tried further, and sending it again is safe"
+NOT_CONFIRMED = "Kafka did not confirm the write in time: it may or may not have been written; sending it again is safe"
 
 DeleteIf = Callable[[MemoryDeleted, str, Trace, bool], Awaitable[Deleted]]
 """Deletes a memory if it is at the version that an `If-Match` names, waiting for the index if told so. Raises a
@@ -103,7 +104,7 @@ def make_router(
         memory_id: PathId,
         trace: Tracing,
         wait: Wait = True,
-        if_match: Annotated[str | None, Header(description="The version to delete; another is 412.")] = None,
+        if_match: Annotated[IfMatch | None, Header(description="The version to delete; another is 412.")] = None,
     ) -> Deleted:
         """Delete a memory. One that does not exist may be deleted too, unless `If-Match` names a version."""
         deletion = _deletion(user_id, memory_id)
@@ -146,5 +147,8 @@ def _refuse_losses(results: Sequence[Item], outcomes: Sequence[Outcome]) -> None
     if lost and not inserted:
         raise lost[0]
     if lost:
-        detail = f"{inserted} of {len(outcomes)} memories were written; {NOT_CONFIRMED}"
+        detail = (
+            f"{inserted} of {len(outcomes)} memories were written; Kafka did not confirm the others in time, and they "
+            "may or may not have been written; sending them again is safe"
+        )
         raise Problem.away(detail, inserted=inserted, results=[item.model_dump() for item in results])

@@ -8,7 +8,7 @@ from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.schemas import NewRecord
 
 DELIVERY_TIMEOUT = 5.0
-"""Seconds. An HTTP caller is told 503 rather than left to wait, and what it was told is final."""
+"""Seconds. An HTTP caller is told 503 rather than left to wait, and nothing is tried after that."""
 
 
 class KafkaWriter:

@@ -17,9 +17,11 @@ from hybrid_memory.runtime.settings import load_settings
 from tests.e2e.problems import check_problem
 
 OPEN = {"/livez", "/readyz", "/health", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+TOLERANT = OPEN | {"/metrics"}
 NAMES = {"memory_id": "m", "topic": "dlq.memories", "partition": 0, "offset": 0, "job": "job"}
 ADA = make_key("ada", READ_WRITE, frozenset({"ada"}))
 ADMIN = make_key("admin", [Scope.ADMIN], "all")
+ALL = make_key("all", list(Scope), "all")
 READER = make_key("reader", [Scope.READ], "all")
 
 
@@ -31,7 +33,7 @@ async def app(clean_environment: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIte
     clean_environment.setenv("HM_KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1")
     clean_environment.setenv("USE_CLASSIFIER_SERVICE", "true")
     clean_environment.setenv("CLASSIFIER_SERVICE_URL", "http://127.0.0.1:1/internal")
-    change_keys(tmp_path / "keys.yaml", lambda _: (ADA.entry, ADMIN.entry, READER.entry))
+    change_keys(tmp_path / "keys.yaml", lambda _: (ADA.entry, ADMIN.entry, ALL.entry, READER.entry))
     settings, metrics = load_settings(), Metrics()
     app = create_app(settings, Engine(settings, metrics, lambda: None), metrics)
     async with app.router.lifespan_context(app):
@@ -126,3 +128,55 @@ async def test_who_is_let_in_is_answered(http: httpx.AsyncClient) -> None:
     for key in (ADA, READER):
         body = {"user_id": "ada", "context": "x"}
         check_problem(await http.post("/search", json=body, headers={"X-API-Key": key.key}), 503)
+
+
+async def test_every_route_refuses_parameters_that_it_does_not_take(app: FastAPI, http: httpx.AsyncClient) -> None:
+    asked = 0
+    for method, path in routes(app):
+        url = f"{path.format(user_id='ada', **NAMES)}?waitt=false"
+        reply = await http.request(method, url, headers={"X-API-Key": ALL.key}, content=b"{}")
+        if path in TOLERANT:
+            assert reply.status_code in (200, 503), path
+            continue
+        check_problem(reply, 422, "waitt")
+        assert "422" in app.openapi()["paths"][path][method.lower()]["responses"], (method, path)
+        asked += 1
+    assert asked >= 20
+
+
+async def test_who_may_not_call_is_told_no_parameters(http: httpx.AsyncClient) -> None:
+    check_problem(await http.delete("/v1/users/ada/memories?topic=food"), 401)
+    check_problem(await http.delete("/v1/users/bob/memories?topic=food", headers={"X-API-Key": ADA.key}), 403)
+
+
+async def test_which_parameters_there_are_is_told(http: httpx.AsyncClient) -> None:
+    async def told(method: str, url: str) -> list[dict[str, str]]:
+        reply = await http.request(method, url, headers={"X-API-Key": ALL.key})
+        check_problem(reply, 422)
+        told: list[dict[str, str]] = reply.json()["errors"]
+        return told
+
+    [error] = await told("DELETE", "/v1/users/ada/memories?topic=food&wait=false&topic=x")
+    assert error == {"field": "topic", "message": "there is no such parameter here, only: wait"}
+    [error] = await told("GET", "/list_users?user=ada")
+    assert error == {"field": "user", "message": "no parameters are taken here"}
+    [error] = await told("GET", "/v1/users/ada/memories?topics=food&order=oldest&classifiers_any=a")
+    assert error["field"] == "topics"
+    assert error["message"].endswith("order, limit, cursor")
+
+
+def test_the_search_that_is_shown_names_no_log(app: FastAPI) -> None:
+    """It stands in /docs to be sent as it is; a position would be of another log."""
+    body = app.openapi()["paths"]["/v1/users/{user_id}/search"]["post"]["requestBody"]
+    [example] = body["content"]["application/json"]["schema"]["examples"]
+    assert example.keys() == {"context", "filter", "explain"}
+
+
+@pytest.mark.parametrize("method", ["DELETE", "PATCH"])
+async def test_a_version_without_its_quotes(http: httpx.AsyncClient, method: str) -> None:
+    headers = {"X-API-Key": ADA.key, "If-Match": "1.0"}
+    reply = await http.request(method, "/v1/users/ada/memories/m", headers=headers, json={"text": "x"})
+    check_problem(reply, 422, "if-match")
+    headers["If-Match"] = '"1.0"'
+    reply = await http.request(method, "/v1/users/ada/memories/m", headers=headers, json={"text": "x"})
+    check_problem(reply, 503)

@@ -85,6 +85,12 @@ async def test_wrong_claims(changes: dict[str, Any]) -> None:
     await refuses(TOKENS, handmade({"alg": "HS256"}, claims(**changes)))
 
 
+@pytest.mark.parametrize("claim", ["exp", "sub", "iss", "aud"])
+async def test_which_claim_is_missing_is_said_to_the_log(claim: str) -> None:
+    refused = await refuses(TOKENS, handmade({"alg": "HS256"}, claims(**{claim: None})))
+    assert (str(refused), refused.reason) == ("the token is not one that this service takes", f"no claim {claim}")
+
+
 async def test_a_subject_that_is_no_text() -> None:
     await refuses(TOKENS, handmade({"alg": "HS256"}, claims(sub=7)))
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
+
+import pytest
 
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.schemas import MemoryDeleted, derive_memory_id
@@ -94,6 +96,27 @@ async def test_an_index_that_is_away_does_not_undo_a_durable_write(api: Api) -> 
     assert (reply.status_code, reply.json()["searchable"]) == (200, False)
 
 
+@pytest.mark.parametrize(("days", "shown"), [(-1, False), (1, True)])
+async def test_what_has_expired_is_written_and_not_searchable(api: Api, days: int, shown: bool) -> None:
+    memory = {"user_id": "a", "text": "x", "expires_at": (datetime.now(UTC) + timedelta(days)).isoformat()}
+    one, batch = await api.add(**memory), await api.add_batch(memory)
+    own = await api.http.post("/v1/users/a/memories", json={"memories": [memory]})
+    for answer in (one.json(), *batch.json()["results"], *own.json()["results"]):
+        assert (answer["status"], answer["searchable"]) == ("success", shown)
+    assert len(api.log.records) == 3
+
+
+async def test_an_import_in_which_some_are_no_objects(api: Api) -> None:
+    items = [5, {"text": "x"}, None, ["x"], "x", {"text": 5}]
+    reply = await api.http.post("/v1/users/a/memories", json={"memories": items})
+    assert (reply.status_code, reply.json()["inserted"], reply.json()["failed"]) == (200, 1, 5)
+    said = [item["errors"] for item in reply.json()["results"]]
+    no_object = [{"field": "", "message": "a memory is a JSON object"}]
+    assert said[:5] == [no_object, [], no_object, no_object, no_object]
+    assert [error["field"] for error in said[5]] == ["text"]
+    assert api.log.memory.text == "x"
+
+
 async def test_without_waiting(api: Api) -> None:
     reply = await api.http.post("/add_memory?wait=false", json={"user_id": "a", "text": "x"})
     assert (reply.status_code, reply.json()["searchable"]) == (200, False)
@@ -153,6 +176,7 @@ async def test_a_batch_of_which_kafka_confirms_a_part(api: Api) -> None:
     body = reply.json()
     assert (body["status"], body["inserted"]) == (503, 2)
     assert body["detail"].startswith("2 of 3 memories were written; ")
+    assert "the others in time, and they may or may not have been written" in body["detail"]
     assert [item["status"] for item in body["results"]] == ["success", "error", "success"]
     assert [item["position"] for item in body["results"]] == ["log:0:0", None, "log:0:2"]
 
@@ -167,7 +191,7 @@ async def test_kafka_away(api: Api) -> None:
     for reply in replies:
         assert (reply.status_code, reply.headers["retry-after"]) == (503, "3")
         assert reply.headers["content-type"] == "application/problem+json"
-        assert "sending it again is safe" in reply.json()["detail"]
+        assert "may or may not have been written; sending it again is safe" in reply.json()["detail"]
         assert "10.0.0.1" not in reply.text
 
 

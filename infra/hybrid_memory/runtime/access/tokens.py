@@ -57,6 +57,8 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise NotAccepted("the token has expired", "expired") from None
+        except jwt.MissingRequiredClaimError as error:
+            raise _refused(f"no claim {error.claim}") from None
         except _BROKEN as error:
             raise _refused(type(error).__name__) from None
 

@@ -24,6 +24,7 @@ from hybrid_memory.runtime.access.errors import NotAccepted
 from hybrid_memory.runtime.access.identify import Identifier, make_identifier
 from hybrid_memory.runtime.access.rate import Limiter
 from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.http.parameters import refuse_unknown_parameters
 from hybrid_memory.runtime.http.paths import decode_id
 from hybrid_memory.runtime.http.problems import FieldProblem, Problem, problem_responses
 from hybrid_memory.runtime.settings import Settings
@@ -50,11 +51,17 @@ class Guard:
         """Whether anybody is asked; without it, everybody may do everything."""
         return self._identifier is not None and self._identifier.guarded
 
-    def needs(self, scope: Scope) -> Any:
-        """The dependency of a route that only callers with this scope may call; gives the `Caller`."""
+    def needs(self, scope: Scope, *, any_parameters: bool = False) -> Any:
+        """The dependency of a route that only callers with this scope may call; gives the `Caller`.
+
+        It refuses query parameters that the route does not take, unless told to let any pass.
+        """
 
         async def permitted(request: Request) -> Caller:
-            return _permitted(await self._caller(request), scope, request)
+            caller = _permitted(await self._caller(request), scope, request)
+            if not any_parameters:
+                refuse_unknown_parameters(request)  # here: every route declares this, and 401 and 403 come first
+            return caller
 
         return self._documented(permitted)
 

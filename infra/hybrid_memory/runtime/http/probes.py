@@ -33,7 +33,10 @@ def make_probes(not_ready: NotReady, metrics: Metrics, guard: Guard | None = Non
             raise Problem.away(reason)
         return {"status": "ok"}
 
-    @router.get("/metrics", response_class=Response, dependencies=[guard.needs(May.ADMIN)], responses=guard.responses())
+    # Scrapers add parameters of their own, and probes are not guarded at all.
+    scraping = guard.needs(May.ADMIN, any_parameters=True)
+
+    @router.get("/metrics", response_class=Response, dependencies=[scraping], responses=guard.responses())
     async def prometheus() -> Response:
         """Prometheus' text format."""
         return Response(metrics.exposition(), media_type=CONTENT_TYPE)

@@ -32,6 +32,7 @@ def test_without_a_key_nobody_is_served(keys: tuple[Path, str]) -> None:
         refused = http.post("/classify", json={"text": "I like tea"})
         assert (refused.status_code, refused.headers["www-authenticate"][:6]) == (401, "Bearer")
         assert http.post("/classify_batch", json={"texts": ["tea"]}).status_code == 401
+        assert http.post("/classify?x=1", json={"text": "tea"}, headers={"X-API-Key": key}).status_code == 422
         assert http.get("/livez").status_code == 200
         served = http.post("/classify", json={"text": "I like tea"}, headers={"X-API-Key": key})
         assert served.status_code == 200
