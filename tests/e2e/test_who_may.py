@@ -40,6 +40,7 @@ def guarded(kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tu
     assert "Traceback" not in said
     assert key not in said
     assert SECRET not in said
+    assert "there are no keys" not in said
 
 
 def test_a_key_from_its_making_to_its_end(guarded: tuple[Service, str]) -> None:
@@ -130,6 +131,7 @@ def test_insecure_is_open_to_all(kafka: str, topic_prefix: str, folder: Path) ->
     service = Service.start(kafka, topic_prefix, folder, HM_HTTP__INSECURE="true", HM_HTTP__HOST="0.0.0.0")
     assert service.until_ready().http.get("/list_users").status_code == 200
     assert service.stop() == 0
+    assert "there are no keys: whoever reaches this address" in service.program.said
 
 
 def test_verify_needs_a_key_of_an_admin(guarded: tuple[Service, str]) -> None:

@@ -4,10 +4,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hybrid_memory.classifier import Taxonomy, TaxonomyError
-from hybrid_memory.classifier.checked_file import read_file
+from hybrid_memory.classifier import Taxonomy, TaxonomyError, default_taxonomy
 from hybrid_memory.classifier.review import Fault, review_meaning, review_words
-from hybrid_memory.classifier.taxonomies import taxonomy_at
+from hybrid_memory.classifier.taxonomy import read_taxonomy
 from hybrid_memory.index.embedder import Embedder
 from hybrid_memory.index.embedders import make_embedder
 from hybrid_memory.index.labelling import example_vectors, fast_classifier
@@ -30,17 +29,17 @@ class Verdict:
 
 
 def check(file: Path | None, settings: Settings) -> Verdict:
-    """Everything that is wrong with this file. One that is no taxonomy has the one fault that says so.
+    """Everything that is wrong with this file. Of one that has not the form of a taxonomy, only the form is looked at.
 
     Raises:
-        Refusal: it cannot be read, so it was not checked.
+        Refusal: it cannot be read or is not YAML, so nothing was checked.
     """
-    if file is not None:
-        _check_readable(file)
     try:
-        taxonomy = taxonomy_at(file)
-    except Refusal as error:
-        return Verdict(None, 0, 0, [Fault("unreadable", (), str(error))])
+        taxonomy = default_taxonomy() if file is None else read_taxonomy(file)
+    except TaxonomyError as error:
+        if not error.faults:
+            raise Refusal(str(error)) from None
+        return Verdict(None, 0, 0, [Fault("form", (), says) for says in error.faults])
     examples = sum(len(label.examples) for label in taxonomy.labels)
     faults, left_out = review_words(taxonomy), None
     if examples:
@@ -49,13 +48,6 @@ def check(file: Path | None, settings: Settings) -> Verdict:
         except Refusal as refusal:
             left_out = str(refusal)
     return Verdict(taxonomy.version, len(taxonomy.labels), examples, faults, left_out)
-
-
-def _check_readable(file: Path) -> None:
-    try:
-        read_file(file, TaxonomyError)
-    except TaxonomyError as error:
-        raise Refusal(str(error)) from None
 
 
 def _review_meaning(taxonomy: Taxonomy, embedder: Embedder) -> list[Fault]:

@@ -23,7 +23,15 @@ from hybrid_memory.query.replay_router import make_replay_router
 from hybrid_memory.query.router import make_router as make_read_router
 from hybrid_memory.replay.gauge import ProgressGauge
 from hybrid_memory.runtime.errors import Unavailable
-from hybrid_memory.runtime.http import BodyLimit, EncodedSlashes, Guard, harden, install_problems, make_guard
+from hybrid_memory.runtime.http import (
+    BodyLimit,
+    EncodedSlashes,
+    Guard,
+    add_docs_page,
+    harden,
+    install_problems,
+    make_guard,
+)
 from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
@@ -53,9 +61,11 @@ def create_app(settings: Settings, engine: Engine, metrics: Metrics, guard: Guar
         version=version("hybrid-memory"),
         lifespan=lifespan,
         redirect_slashes=False,
-        redoc_url=None,  # one page is enough, and may load only what it needs
+        docs_url=None,  # the page is our own, below
+        redoc_url=None,
     )
     install_problems(app)
+    add_docs_page(app)
     wait_s = settings.http.wait_ms / 1000
     editing = Editing(engine.searcher, writer, engine.applied, LogEnd(settings).positions, wait_s)
     app.include_router(

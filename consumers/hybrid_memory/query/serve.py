@@ -40,6 +40,8 @@ def serve(settings: Settings) -> None:
         create_app(settings, engine, metrics, guard), log_config=None, access_log=False, timeout_graceful_shutdown=10
     )
     server = uvicorn.Server(config)
+    if not guard.guarded:
+        _LOG.warning("there are no keys: whoever reaches this address may read and write every memory")
     _LOG.info("listening", extra={"url": f"http://{settings.http.host}:{listener.getsockname()[1]}"})
     run_until_told(server, listener)
     if engine.loading:

@@ -69,6 +69,12 @@ def sendable(key: str, what: str = "a key") -> str:
     return text
 
 
+def _long_secret(secret: SecretStr) -> SecretStr:
+    if len(secret.get_secret_value().encode()) < 32:
+        raise ValueError("it is shorter than 32 bytes and could be guessed; make one with: openssl rand -base64 48")
+    return secret
+
+
 def _sendable(key: SecretStr | None) -> SecretStr | None:
     text = sendable(key.get_secret_value()) if key is not None else ""
     return SecretStr(text) if text else None
@@ -83,7 +89,7 @@ def _host_alone(url: str) -> str:
 
 def _web_address(url: str) -> str:
     if not re.match(r"https?://[^/\s]", url):
-        raise ValueError("give a URL, such as http://127.0.0.1:6333")
+        raise ValueError("it must begin with http:// or https://, as http://127.0.0.1:6333 does")
     _ = urlsplit(url).port
     return url
 
@@ -114,7 +120,7 @@ Mem0Entity = Literal["user_id", "agent_id", "app_id", "run_id"]
 class JwtSettings(_Section):
     """User tokens: their subject is the only user whose memories they reach."""
 
-    secret: SecretStr | None = None
+    secret: Annotated[SecretStr, AfterValidator(_long_secret)] | None = None
     """Of HS256 tokens; at least 32 bytes."""
     jwks_url: str | None = None
     """Where the issuer of RS256 tokens publishes its keys."""
@@ -174,7 +180,7 @@ class SinkSettings(_Section):
 class QdrantSettings(_Section):
     """A Qdrant server that holds the index; without a `url`, the index is embedded in `hm serve`."""
 
-    url: Annotated[str | None, Field(pattern=r"^https?://[^/\s]+")] = None
+    url: Annotated[str, AfterValidator(_web_address)] | None = None
     """As http://host:6333 or https://host:6333; `https` encrypts gRPC too."""
     api_key: SecretStr | None = None
     tls_ca: Path | None = None

@@ -8,7 +8,7 @@ import numpy as np
 
 from hybrid_memory.classifier.fast import FastClassifier
 from hybrid_memory.classifier.prototypes import Matrix
-from hybrid_memory.classifier.taxonomy import Label, Taxonomy
+from hybrid_memory.classifier.taxonomy import Label, Taxonomy, repeats
 from hybrid_memory.classifier.words import words
 
 SAME_MEANING = 0.75
@@ -28,7 +28,9 @@ class Fault:
 
 def review_words(taxonomy: Taxonomy) -> list[Fault]:
     """What can be seen without vectors."""
-    return [*_shared(taxonomy, "key word"), *_same_words(taxonomy), *_shared(taxonomy, "example"), *_bare(taxonomy)]
+    twice = [Fault("repeat", (label,), says) for label, says in repeats(taxonomy)]
+    shared = [*_shared(taxonomy, "key word"), *_same_words(taxonomy), *_shared(taxonomy, "example")]
+    return [*twice, *shared, *_bare(taxonomy)]
 
 
 def review_meaning(taxonomy: Taxonomy, examples: Sequence[Matrix], classifier: FastClassifier) -> list[Fault]:
@@ -37,14 +39,15 @@ def review_meaning(taxonomy: Taxonomy, examples: Sequence[Matrix], classifier: F
 
 
 def _shared(taxonomy: Taxonomy, kind: str) -> Iterator[Fault]:
-    holders: dict[tuple[str, ...], list[str]] = {}
+    holders: dict[tuple[str, ...], dict[str, None]] = {}
     for label in taxonomy.labels:
         for text in label.keywords if kind == "key word" else label.examples:
-            holders.setdefault(tuple(words(text)), []).append(label.name)
-    for phrase, names in holders.items():
-        if phrase and len(set(names)) > 1:
+            holders.setdefault(tuple(words(text)), {})[label.name] = None
+    for phrase, found in holders.items():
+        names = tuple(found)
+        if phrase and len(names) > 1:
             says = f"the {kind} '{' '.join(phrase)}' stands under {_and(names)}; leave it where it says most"
-            yield Fault(f"shared {kind}", tuple(names), says)
+            yield Fault(f"shared {kind}", names, says)
 
 
 def _same_words(taxonomy: Taxonomy) -> Iterator[Fault]:
@@ -52,7 +55,9 @@ def _same_words(taxonomy: Taxonomy) -> Iterator[Fault]:
     for one, other in combinations(phrases, 2):
         common = len(phrases[one] & phrases[other])
         if common and common >= SAME_WORDS * min(len(phrases[one]), len(phrases[other])):
-            says = f"{_and((one, other))} have {common} key words in common; one label may do for both"
+            says = (
+                f"{_and((one, other))} have {common} key word{'s' * (common > 1)} in common; one label may do for both"
+            )
             yield Fault("overlap", (one, other), says)
 
 

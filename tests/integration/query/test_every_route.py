@@ -16,7 +16,7 @@ from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import load_settings
 from tests.e2e.problems import check_problem
 
-OPEN = {"/livez", "/readyz", "/health", "/docs", "/docs/oauth2-redirect", "/openapi.json"}
+OPEN = {"/livez", "/readyz", "/health", "/docs", "/docs/assets/swagger-ui.css", "/openapi.json"}
 TOLERANT = OPEN | {"/metrics"}
 NAMES = {"memory_id": "m", "topic": "dlq.memories", "partition": 0, "offset": 0, "job": "job"}
 ADA = make_key("ada", READ_WRITE, frozenset({"ada"}))

@@ -36,6 +36,7 @@ def test_the_key_file_is_a_path_and_no_value_of_the_keys(clean_environment: pyte
     ("name", "value", "near"),
     [
         ("HM_HTTP__JWT__SECRT", "x", "HM_HTTP__JWT__SECRET"),
+        ("HM_HTTP__JWT__SECRET", "x" * 31, "HM_HTTP__JWT__SECRET: it is shorter than 32 bytes"),
         ("HM_HTTP__JWT__LEEWAY_SECONDS", "3600", "LEEWAY_SECONDS"),
         ("HM_HTTP__RATE_PER_SECOND", "-1", "RATE_PER_SECOND"),
         ("HM_HTTP__INSECURE", "perhaps", "INSECURE"),

@@ -1,6 +1,7 @@
 """`hm keys`: a key is shown once, and everything else is said in a sentence."""
 
 import json
+import shlex
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -75,11 +76,22 @@ def test_a_revoked_key_stays_listed(keys: Keys, folder: Path, by: str) -> None:
 
 
 def test_an_entry_for_the_settings(keys: Keys, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = json.loads(keys("create", "agent", "--all-users", "--no-file"))
+    made = json.loads(keys("create", "agent", "--all-users", "--no-file", "--json"))
     assert made["entry"]["hash"] == hash_of(made["key"])
     assert not (folder / "keys.yaml").exists()
     monkeypatch.setenv("HM_HTTP__KEYS", json.dumps([made["entry"]]))
     assert made["entry"]["id"] in keys("list")
+
+
+def test_a_setting_can_be_pasted(keys: Keys, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key, line = keys("create", "ada's phone", "--user", "ada", "--no-file").splitlines()
+    (pasted,) = shlex.split(line)
+    name, _, value = pasted.partition("=")
+    monkeypatch.setenv(name, value)
+    (row,) = json.loads(keys("list", "--json"))
+    assert (row["id"], row["name"], row["from"]) == (key.split("_")[1], "ada's phone", "HM_HTTP__KEYS")
+    assert key[16:] not in value
+    assert f"key {row['id']} comes from HM_HTTP__KEYS: take it out there" in keys("revoke", key, code=2)
 
 
 def test_another_file(keys: Keys, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

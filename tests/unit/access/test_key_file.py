@@ -119,10 +119,15 @@ def test_a_file_that_is_none(path: Path, content: str, words: str) -> None:
 def test_entries_from_a_setting() -> None:
     entry = make_key("a", READ_WRITE, frozenset({"ada"})).entry
     assert parse_entries(json.dumps([plain(entry)])) == (entry,)
-    assert parse_entries("") == ()
-    for wrong in ("{", "7", '[{"id": "x"}]'):
-        with pytest.raises(Refusal, match="HM_HTTP__KEYS"):
-            parse_entries(wrong)
+    assert parse_entries("[]") == ()
+    with pytest.raises(Refusal, match="HM_HTTP__KEYS is wrong at 0"):
+        parse_entries('[{"id": "x"}]')
+
+
+@pytest.mark.parametrize("text", ["", "{", "7", "0", "{}", "null", '{"key": "hm_", "entry": {}}'])
+def test_a_setting_that_is_no_list_is_not_taken_for_no_keys(text: str) -> None:
+    with pytest.raises(Refusal, match=r"HM_HTTP__KEYS must be a JSON list of entries: \[\{…\}\]"):
+        parse_entries(text)
 
 
 class Clock:

@@ -196,8 +196,6 @@ URL = "https://issuer.example/keys"
 @pytest.mark.parametrize(
     ("given", "words"),
     [
-        ({"secret": "sh0rt"}, "32 bytes"),
-        ({"secret": "x" * 31}, "32 bytes"),
         ({"secret": SECRET, "jwks_url": URL}, "not both"),
         ({"issuer": ISSUER}, "need"),
         ({"jwks_url": URL}, "ISSUER and HM_HTTP__JWT__AUDIENCE"),

@@ -37,6 +37,15 @@ def test_a_key_word_of_two_labels() -> None:
     assert fault.says == "the key word 'fur' stands under 'cats' and 'dogs'; leave it where it says most"
 
 
+def test_what_stands_twice_in_a_label_is_one_fault_beside_others() -> None:
+    faults = review_words(taxonomy(label("cats", "cat", "Cat", "paw"), label("dogs", "dog", "cat")))
+    assert [fault.says for fault in faults] == [
+        "label 'cats': key word 'Cat' stands twice",
+        "the key word 'cat' stands under 'cats' and 'dogs'; leave it where it says most",
+        "'cats' and 'dogs' have 1 key word in common; one label may do for both",
+    ]
+
+
 def test_two_labels_of_the_same_words() -> None:
     faults = review_words(taxonomy(label("cats", "cat", "kitten"), label("felines", "cat", "kitten", "lion")))
     assert [fault.kind for fault in faults] == ["shared key word", "shared key word", "overlap"]

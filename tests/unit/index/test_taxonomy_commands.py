@@ -71,8 +71,10 @@ def test_a_good_one(run: Run) -> None:
         ((", examples: [We sailed round the island.]", ""), "no examples", "'boats' has no examples"),
         (("We sailed round the island.", "It purrs and says MEOW!"), "shared example", "stands under"),
         (("We sailed round the island.", "It purrs and says a meow."), "overlap", "mean nearly the same"),
-        (("name: boats", "name: cats"), "unreadable", "label 'cats' stands twice"),
-        (("version: mine", "version: [mine"), "unreadable", "is not YAML"),
+        (("name: boats", "name: cats"), "repeat", "label 'cats' stands twice"),
+        (("keywords: [boat]", "keywords: [boat, BOAT]"), "repeat", "label 'boats': key word 'BOAT' stands twice"),
+        (("keywords: [boat]", "keywords: [boat], foo: bar"), "form", "label 'boats': foo: there is no such field"),
+        ((GOOD, "- cats"), "form", "it must be a mapping with 'version' and 'labels'"),
     ],
 )
 def test_what_is_wrong_is_said(run: Run, change: tuple[str, str], kind: str, says: str) -> None:
@@ -90,6 +92,18 @@ def test_what_cannot_be_read_was_not_checked(run: Run) -> None:
         assert isinstance(result.exception, Refusal)  # exit code 2
         assert f"taxonomy {file} cannot be read" in str(result.exception)
         assert result.stdout == ""
+
+
+def test_what_is_not_yaml_was_not_checked(run: Run) -> None:
+    result = run("check", "bad.yaml", **{"bad.yaml": GOOD.replace("mine", "[mine")})
+    assert isinstance(result.exception, Refusal)  # exit code 2
+    assert "taxonomy bad.yaml is not YAML" in str(result.exception)
+
+
+def test_what_stands_twice_hides_nothing_else(run: Run) -> None:
+    text = GOOD.replace("[boat]", "[boat, Boat, cat]").replace(", examples: [We sailed round the island.]", "")
+    kinds = [fault["kind"] for fault in of(run("check", "bad.yaml", "--json", **{"bad.yaml": text}))["faults"]]
+    assert kinds == ["repeat", "shared key word", "overlap", "no examples"]
 
 
 def test_without_the_embedder_only_words_are_looked_at(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

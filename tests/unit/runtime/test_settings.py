@@ -62,7 +62,9 @@ def test_a_secret_is_read_from_a_file_and_never_shown(monkeypatch: pytest.Monkey
         ("HM_MEM0__URL", "https://api.mem0.ai/v1", "HM_MEM0__URL: give scheme and host alone"),
         ("HM_MEM0__URL", "https://me:secret@api.mem0.ai", "HM_MEM0__URL: give scheme and host alone"),
         ("HM_MEM0__URL", "https://api.mem0.ai:port", "HM_MEM0__URL: Port could not be cast"),
-        ("HM_MEM0__OSS__QDRANT_URL", "qdrant:6333", "HM_MEM0__OSS__QDRANT_URL: give a URL"),
+        ("HM_MEM0__OSS__QDRANT_URL", "qdrant:6333", "HM_MEM0__OSS__QDRANT_URL: it must begin with http://"),
+        ("HM_QDRANT__URL", "banana", "HM_QDRANT__URL: it must begin with http:// or https://"),
+        ("HM_QDRANT__URL", "http://", "HM_QDRANT__URL: it must begin with http:// or https://"),
         ("HM_MEM0__OSS__NAME", "my shop", "HM_MEM0__OSS__NAME: a name is at most 100 letters"),
     ],
 )

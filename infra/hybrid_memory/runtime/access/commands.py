@@ -42,7 +42,7 @@ def create(
     days: Annotated[int | None, typer.Option(min=1, max=36500, help="It expires after so many days.")] = None,
     file: File = None,
     no_file: Annotated[
-        bool, typer.Option("--no-file", help="Write no file; print the entry for HM_HTTP__KEYS too.")
+        bool, typer.Option("--no-file", help="Write no file; print the setting HM_HTTP__KEYS too.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from hybrid_memory.runtime.access.address import refuse_open_address
 from hybrid_memory.runtime.access.caller import Caller
 from hybrid_memory.runtime.access.errors import NotAccepted
-from hybrid_memory.runtime.access.key_file import parse_entries
+from hybrid_memory.runtime.access.key_file import Entries, parse_entries
 from hybrid_memory.runtime.access.keys import PREFIX
 from hybrid_memory.runtime.access.watched_keys import WatchedKeys
 from hybrid_memory.runtime.errors import Refusal
@@ -55,6 +55,16 @@ def key_file(settings: Settings) -> Path:
     return settings.http.keys_file or settings.data_dir / "keys.yaml"
 
 
+def given_keys(settings: Settings) -> Entries:
+    """The keys that the settings themselves hold.
+
+    Raises:
+        Refusal: it is not a list of them.
+    """
+    given = settings.http.keys
+    return parse_entries(given.get_secret_value()) if given is not None else ()
+
+
 def make_identifier(settings: Settings, host: str) -> Identifier:
     """What the settings say about who may call a service that is to listen on `host`.
 
@@ -73,9 +83,7 @@ def _identifier(settings: Settings) -> Identifier:
             f"setting HM_HTTP__KEYS_FILE: there is no {path}; make it with: "
             f"hm keys create NAME --all-users --file {path}"
         )
-    given = settings.http.keys
-    fixed = parse_entries(given.get_secret_value()) if given is not None else ()
-    return Identifier(WatchedKeys(path, fixed), _tokens(settings.http.jwt))
+    return Identifier(WatchedKeys(path, given_keys(settings)), _tokens(settings.http.jwt))
 
 
 def _tokens(settings: JwtSettings) -> "Tokens | None":

@@ -59,11 +59,18 @@ def parse_entries(text: str) -> Entries:
         Refusal: it is no such list.
     """
     try:
-        return _ENTRIES.validate_python(yaml.load(text, _LOADER) or ())
+        found = yaml.load(text, _LOADER)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        found = None
+    if not isinstance(found, list):
+        raise Refusal(
+            "setting HM_HTTP__KEYS must be a JSON list of entries: [{…}], as made by: "
+            "hm keys create NAME --all-users --no-file"
+        )
+    try:
+        return _ENTRIES.validate_python(found)
     except ValidationError as error:
         raise Refusal(f"setting HM_HTTP__KEYS is wrong at {_where(error)}") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise Refusal("setting HM_HTTP__KEYS is no list of keys; hm keys create --no-file makes entries") from None
 
 
 def change_keys(path: Path, change: Callable[[Entries], Sequence[KeyEntry]]) -> None:

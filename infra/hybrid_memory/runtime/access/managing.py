@@ -1,6 +1,7 @@
 """What `hm keys` does, and what it says."""
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,8 +10,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from hybrid_memory.runtime.access.caller import READ_WRITE, Scope
-from hybrid_memory.runtime.access.identify import key_file
-from hybrid_memory.runtime.access.key_file import Entries, change_keys, parse_entries, plain, read_keys
+from hybrid_memory.runtime.access.identify import given_keys, key_file
+from hybrid_memory.runtime.access.key_file import Entries, change_keys, plain, read_keys
 from hybrid_memory.runtime.access.keys import PREFIX, KeyEntry, NewKey, Users, make_key
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import Settings, load_settings
@@ -32,15 +33,15 @@ def create_key(
         Refusal: it cannot be made so, or the file cannot be written.
     """
     new = _made(name, _users(users, all_users), _scopes(scopes), days)
-    entry = plain(new.entry)
     if no_file:
-        return json.dumps({"key": new.key, "entry": entry}, indent=2)
+        return _for_the_settings(new, as_json)
     path = _path(file, load_settings())
     change_keys(path, lambda entries: (*entries, new.entry))
     if as_json:
+        entry = plain(new.entry)
         return json.dumps({"key": new.key, **{part: value for part, value in entry.items() if part != "hash"}})
     # The key alone on standard output, so that a program can take it.
-    print(f"Key {new.entry.id} ({name}) may {_what(new.entry)}. It is shown only here; keep it.", file=sys.stderr)
+    _say_once(new)
     print(f"Its hash is in {path}; services with this file ask for a key from now on.", file=sys.stderr)
     return new.key
 
@@ -57,8 +58,7 @@ def list_keys(file: Path | None, as_json: bool) -> str:
         entries: Entries = read_keys(path)
     except FileNotFoundError:
         entries = ()
-    given = settings.http.keys
-    fixed = parse_entries(given.get_secret_value()) if given is not None else ()
+    fixed = given_keys(settings)
     rows = [{**plain(entry), "state": entry.state(now), "from": str(path)} for entry in entries]
     rows += [{**plain(entry), "state": entry.state(now), "from": "HM_HTTP__KEYS"} for entry in fixed]
     for row in rows:
@@ -74,10 +74,13 @@ def revoke_key(key_id: str, file: Path | None) -> str:
     """Revoke the key with this id; its entry stays, so that it is known whose it was.
 
     Raises:
-        Refusal: there is none.
+        Refusal: there is none, or it is not in the file.
     """
     wanted = key_id.removeprefix(PREFIX).partition("_")[0]
-    path, now = _path(file, load_settings()), datetime.now(UTC).replace(microsecond=0)
+    settings = load_settings()
+    path, now = _path(file, settings), datetime.now(UTC).replace(microsecond=0)
+    if wanted in {entry.id for entry in given_keys(settings)}:
+        raise Refusal(f"key {wanted} comes from HM_HTTP__KEYS: take it out there, and start the services anew")
 
     def revoked(entries: Entries) -> list[KeyEntry]:
         if wanted not in {entry.id for entry in entries}:
@@ -89,6 +92,20 @@ def revoke_key(key_id: str, file: Path | None) -> str:
 
     change_keys(path, revoked)
     return f"Key {wanted} is revoked; running services stop taking it within seconds."
+
+
+def _for_the_settings(new: NewKey, as_json: bool) -> str:
+    entry = plain(new.entry)
+    if as_json:
+        return json.dumps({"key": new.key, "entry": entry}, indent=2)
+    _say_once(new)
+    print("Services take it by the setting below; where they have one, add the entry to its list.", file=sys.stderr)
+    return f"{new.key}\nHM_HTTP__KEYS={shlex.quote(json.dumps([entry]))}"
+
+
+def _say_once(new: NewKey) -> None:
+    entry = new.entry
+    print(f"Key {entry.id} ({entry.name}) may {_what(entry)}. It is shown only here; keep it.", file=sys.stderr)
 
 
 def _made(name: str, users: Users, scopes: frozenset[Scope], days: int | None) -> NewKey:

@@ -1,6 +1,7 @@
 """What our HTTP services share: who may, problem replies, limits, strict JSON bodies, ids in paths."""
 
 from hybrid_memory.runtime.http.bodies import json_body, read_json
+from hybrid_memory.runtime.http.docs_page import add_docs_page
 from hybrid_memory.runtime.http.guard import Guard, make_guard, require_user, require_users
 from hybrid_memory.runtime.http.hardening import harden
 from hybrid_memory.runtime.http.limits import BodyLimit
@@ -14,6 +15,7 @@ __all__ = [
     "Guard",
     "PathId",
     "Problem",
+    "add_docs_page",
     "harden",
     "install_problems",
     "json_body",

@@ -6,9 +6,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from hybrid_memory.classifier.checked_file import UnusableFileError, check_file, read_file
+from hybrid_memory.classifier.checked_file import Place, UnusableFileError, check_file, read_file
 from hybrid_memory.classifier.qwen.labels import NONE, clean
 from hybrid_memory.classifier.taxonomy import Taxonomy
 from hybrid_memory.runtime.errors import Refusal
@@ -127,9 +127,5 @@ def _parse(text: str, file: str) -> Prompt:
     return check_file(text, file, Prompt, "'version', 'open' and 'taxonomy'", _describe, PromptError)
 
 
-def _describe(error: ValidationError, _: dict[str, Any]) -> str:
-    faults = error.errors(include_input=False, include_url=False)
-    return "; ".join(
-        ": ".join([*(str(step) for step in fault["loc"]), fault["msg"].removeprefix("Value error, ")])
-        for fault in faults
-    )
+def _describe(place: Place, _: dict[str, Any]) -> list[str]:
+    return [str(step) for step in place]

@@ -25,6 +25,7 @@ from hybrid_memory.runtime.access.caller import Scope
 from hybrid_memory.runtime.deadletters import Failure
 from hybrid_memory.runtime.errors import Unavailable
 from hybrid_memory.runtime.http import BodyLimit, FieldProblem, Problem, json_body, problem_responses, read_json
+from hybrid_memory.runtime.http.docs_page import add_docs_page
 from hybrid_memory.runtime.http.guard import Guard
 from hybrid_memory.runtime.http.hardening import harden
 from hybrid_memory.runtime.http.probes import MeasureRequests, make_probes
@@ -47,9 +48,15 @@ def create_app(
         await asyncio.to_thread(engine.stop)
 
     app = FastAPI(
-        title="Classifier service", version=version("hybrid-memory"), lifespan=lifespan, redirect_slashes=False
+        title="Classifier service",
+        version=version("hybrid-memory"),
+        lifespan=lifespan,
+        redirect_slashes=False,
+        docs_url=None,  # the page is our own, below
+        redoc_url=None,
     )
     install_problems(app)
+    add_docs_page(app)
     _add_routes(app, engine, gatherer, rules, guard)
     app.include_router(make_probes(engine.not_ready, metrics, guard))
     app.add_middleware(BodyLimit, max_bytes=settings.service.max_body_bytes)

@@ -26,8 +26,8 @@ PETS = Taxonomy.model_validate(
     {"version": "t", "labels": [{"name": "pets", "description": "Animals.", "keywords": ["dog"]}]}
 )
 BAD = {
-    "no version": (GOOD.replace("version: mine", ""), "version: Field required"),
-    "no mode": (GOOD.replace("\nopen:", "\nopened:"), "open: Field required.*opened: Extra inputs"),
+    "no version": (GOOD.replace("version: mine", ""), "version: it is missing"),
+    "no mode": (GOOD.replace("\nopen:", "\nopened:"), "open: it is missing.*opened: there is no such field"),
     "no system": (GOOD.replace("system: Label it.", "system: ' '"), "open: system: .*at least 1"),
     "no place for labels": (GOOD.replace("{labels}", ""), r"taxonomy: system: \{labels\} must stand in it once"),
     "a sentence": (GOOD.replace("[pets, dogs]", "['It is a dog.']"), "open: examples: 0: labels 'It is a dog.': at"),
