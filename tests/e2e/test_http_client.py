@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from hybrid_memory.client import AsyncHttpMemoryClient, EditLost, HttpMemoryClie
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.settings import load_settings
 from hybrid_memory.schemas import MEMORIES, NewRecord
-from tests.e2e.programs import Service, until
+from tests.e2e.programs import ROOT, Service, until
 
 
 class InALoop:
@@ -82,6 +83,22 @@ def test_every_verb(client: Any, user: str) -> None:
         client.get(user, "m")
     assert client.delete_all(user).deleted == 1
     assert list(client.list(user)) == []
+
+
+def test_the_example_of_the_docs_runs_as_it_stands(
+    service: Service, user: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HM_API_KEY", raising=False)
+    section = (ROOT / "docs" / "http-api.md").read_text().partition("## From Python")[2]
+    [example, shown] = re.findall(r"```(?:python)?\n(.*?)```", section.partition("## Operations")[0], re.DOTALL)
+    exec(example.replace("http://127.0.0.1:8765", str(service.http.base_url)).replace('"ada"', f'"{user}"'), {})
+    said = capsys.readouterr().out
+    assert without_scores(said) == without_scores(shown)
+
+
+def without_scores(text: str) -> str:
+    """The service of the tests has another embedder, which scores otherwise."""
+    return re.sub(r"^0\.\d\d ", "", text, flags=re.MULTILINE)
 
 
 def test_ids_of_dots_and_slashes(client: Any, user: str) -> None:
