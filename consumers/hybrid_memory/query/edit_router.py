@@ -99,7 +99,7 @@ def _add_patch(router: APIRouter, editing: Editing, guard: Guard) -> None:
         response: Response,
         trace: Tracing,
         wait: Wait = True,
-        if_match: Annotated[IfMatch | None, Header(description="The version to edit; another is 412.")] = None,
+        if_match: Annotated[IfMatch, Header(description="The version to edit; another is 412.")] = None,
     ) -> MemoryReply | Response:
         """Change a memory, by a JSON merge patch. Of two edits of one version, one wins and the other is 412.
 

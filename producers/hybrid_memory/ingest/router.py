@@ -104,7 +104,7 @@ def make_router(
         memory_id: PathId,
         trace: Tracing,
         wait: Wait = True,
-        if_match: Annotated[IfMatch | None, Header(description="The version to delete; another is 412.")] = None,
+        if_match: Annotated[IfMatch, Header(description="The version to delete; another is 412.")] = None,
     ) -> Deleted:
         """Delete a memory. One that does not exist may be deleted too, unless `If-Match` names a version."""
         deletion = _deletion(user_id, memory_id)

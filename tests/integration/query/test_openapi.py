@@ -30,9 +30,10 @@ CONFIG = {
 }
 # What a schema cannot say: a pin needs classifiers, white space alone is no text, metadata has a size and a depth,
 # a moment must be one in UTC too, cursors and positions are ours to make; letters are named or filtered (`body`), and
-# their topic is one of ours.
+# their topic is one of ours. And schemathesis 4.32 calls a request good whose only header is of a wrong type.
 MOMENTS = {"created_at", "expires_at", "created_from", "created_to"}
-BEYOND_SCHEMAS = {"pinned", "text", "context", "metadata", "cursor", "position", "topic", "type", "body", *MOMENTS}
+TEXTS = {"text", "context", "reason"}
+BEYOND_SCHEMAS = {"pinned", "metadata", "cursor", "position", "topic", "type", "body", "if-match", *TEXTS, *MOMENTS}
 
 
 @pytest.fixture(scope="module")

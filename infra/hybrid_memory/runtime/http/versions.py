@@ -10,11 +10,11 @@ _TAG = r'(W/)?"[!#-~]*"'
 _FORM = rf"^(\*|{_TAG}([ \t]*,[ \t]*{_TAG})*)$"
 
 
-def _checked(header: str) -> str:
-    if re.fullmatch(_FORM, header.strip()) is None:
+def _checked(header: str | None) -> str | None:
+    if header is not None and re.fullmatch(_FORM, header.strip()) is None:
         raise PydanticCustomError("version", 'write it as the ETag has it, the quotes included: "1.0"')
     return header
 
 
-IfMatch = Annotated[str, AfterValidator(_checked), WithJsonSchema({"type": "string", "pattern": _FORM})]
-"""The value of an `If-Match`: `*`, or versions in quotes."""
+IfMatch = Annotated[str | None, AfterValidator(_checked), WithJsonSchema({"type": "string", "pattern": _FORM})]
+"""The value of an `If-Match`: `*`, or versions in quotes. None where there is none; sent, it is never null."""
