@@ -204,3 +204,9 @@ def test_it_describes_itself(api: httpx.Client) -> None:
 def test_metrics(api: httpx.Client) -> None:
     api.post("/classify_batch", json={"texts": ["a", "b"]})
     assert "hm_classify_waiting_texts 0.0" in api.get("/metrics").text
+
+
+def test_the_page_and_its_script_come_from_here(api: httpx.Client) -> None:
+    assert "docs/assets/swagger-ui-bundle.js" in api.get("/docs").text
+    assert api.get("/docs/assets/swagger-ui-bundle.js").status_code == 200
+    check_problem(api.get("/redoc"), 404)
