@@ -41,7 +41,7 @@ def serve(settings: Settings) -> None:
     )
     server = uvicorn.Server(config)
     if not guard.guarded:
-        _LOG.warning("there are no keys: whoever reaches this address may read and write every memory")
+        _LOG.info("there are no keys: whoever reaches this address may read and write every memory")
     _LOG.info("listening", extra={"url": f"http://{settings.http.host}:{listener.getsockname()[1]}"})
     run_until_told(server, listener)
     if engine.loading:

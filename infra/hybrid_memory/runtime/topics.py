@@ -70,7 +70,7 @@ def _create(cluster: Cluster, specs: Mapping[str, TopicSpec], found: Container[s
         for name, future in cluster.admin.create_topics(new, request_timeout=30).items()
         if _made(cluster, future, needed=name not in found)
     }
-    _await_ready(cluster, [name for name in specs if name in made or name not in found])
+    await_ready(cluster, [name for name in specs if name in made or name not in found])
     return made
 
 
@@ -89,8 +89,12 @@ def _made(cluster: Cluster, future: Future[None], needed: bool) -> bool:
     return True
 
 
-def _await_ready(cluster: Cluster, names: Collection[str]) -> None:
-    """A broker hears of a new topic, and of who leads it, a moment after the controller has made it."""
+def await_ready(cluster: Cluster, names: Collection[str]) -> None:
+    """Wait for topics that were made: a broker hears of one, and of who leads it, a moment after the controller.
+
+    Raises:
+        Unavailable: Kafka does not serve them.
+    """
     deadline = time.monotonic() + _READY_SECONDS
     while not _ready(cluster, names):
         if time.monotonic() > deadline:

@@ -19,6 +19,7 @@ from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.kafka import TopicInfo
 from hybrid_memory.runtime.reading import Log
 from hybrid_memory.runtime.settings import Settings
+from hybrid_memory.runtime.topics import await_ready
 from hybrid_memory.schemas import CLASSIFIED, MEMORIES, describe
 from hybrid_memory.schemas.registry import load_registry
 from hybrid_memory.schemas.replays import (
@@ -98,6 +99,7 @@ def create(log: Log, definition: ReplayDefinition) -> Job:
     log.cluster.result(made)
     wanted = ReplayWanted(job=definition.job, wanted="running", at=definition.created)
     try:
+        await_ready(log.cluster, [name])
         tell(log.settings, [definition, wanted], log.cluster)
     except (Refusal, Unavailable):
         with suppress(Refusal, Unavailable):

@@ -304,7 +304,7 @@ def test_with_keys_in_the_settings_or_tokens_it_may_be_public(own: pytest.Monkey
 
     from hybrid_memory.runtime.access.managing import create_key
 
-    made = json.loads(create_key("a", [], True, [], None, None, no_file=True, as_json=False))
+    made = json.loads(create_key("a", [], True, [], None, None, no_file=True, as_json=True))
     own.setenv("HM_HTTP__KEYS", json.dumps([made["entry"]]))
     assert make_guard(load_settings(), PUBLIC).guarded
     own.delenv("HM_HTTP__KEYS")

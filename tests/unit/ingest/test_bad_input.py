@@ -216,7 +216,7 @@ async def test_any_ids(api: Api, user_id: str, memory_id: str) -> None:
         event = api.log.events[-1]
         assert (event.user_id, event.memory_id) == (user_id, memory_id)
     else:
-        assert reply.status_code in (404, 422)  # 404: `.` and `..` are no segments of a path
+        assert reply.status_code in (404, 405, 422)  # httpx takes `.` and `..` out of a path: it is another route then
         assert len(api.log.records) == count
 
 
