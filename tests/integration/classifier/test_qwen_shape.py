@@ -15,6 +15,7 @@ def two_layers() -> Any:
 
 
 @pytest.mark.model
+@pytest.mark.slow
 def test_batched_answers_are_the_librarys_own() -> None:
     model = shape.make_model()
     work = shape.make_workload(5, prefix=30, answers=(2, 5))
@@ -23,7 +24,6 @@ def test_batched_answers_are_the_librarys_own() -> None:
     assert shape.answer_together(model, work, batch=4) == expected
 
 
-@pytest.mark.slow
 def test_so_are_those_of_its_first_layers(two_layers: Any) -> None:
     work = shape.make_workload(10, prefix=60, answers=(1, 5))
     expected = shape.answer_one_by_one(two_layers, work)

@@ -19,7 +19,7 @@ from schemathesis.config import SchemathesisConfig
 from tests.integration.query.stack import Stack, running
 
 ASKED = os.environ.get("HM_TEST_CASES")
-CASES = int(ASKED or 40)
+CASES = int(ASKED or 20)
 made: Counter[str] = Counter()
 CONFIG = {
     "checks": {
