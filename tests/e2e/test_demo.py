@@ -22,6 +22,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.mark.model
+@pytest.mark.slow
 @pytest.mark.timeout(180)
 def test_all_six_searches_show_what_they_promise(env: dict[str, str], tmp_path: Path) -> None:
     done = run("demo", "--json", env={**env, "HM_EMBEDDER__KIND": "sentence-transformers"}, timeout=150)

@@ -58,6 +58,7 @@ def stream(broker: Broker, topic_prefix: str, tmp_path: Path) -> Iterator[Stream
 
 
 @pytest.mark.faults
+@pytest.mark.slow
 def test_a_worker_joins_and_leaves_and_an_idle_third_takes_over(stream: StreamWorld) -> None:
     stream.add(texts(120))
     first = stream.start(_MANNER).until_ready()

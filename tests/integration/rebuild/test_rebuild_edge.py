@@ -84,6 +84,7 @@ def ends_behind(world: World, served: Serving) -> int:
         return sum(at - positions.get(place, 0) for place, at in now.progress().positions.items())
 
 
+@pytest.mark.slow
 def test_it_is_mute_and_goes_no_further_than_what_is_answered(world: World) -> None:
     """Nobody serves: what nobody has answered yet is left to the sink that will serve from the new index."""
     with serving(world) as served:
@@ -152,6 +153,7 @@ def test_another_embedder(world: World, monkeypatch: pytest.MonkeyPatch, capfd: 
         }
 
 
+@pytest.mark.slow
 def test_what_differs_is_not_switched_to(world: World, capfd: pytest.CaptureFixture[str]) -> None:
     with serving(world) as served:
         served.live(5, 100)

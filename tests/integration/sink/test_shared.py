@@ -134,6 +134,7 @@ class Writer:
         self.written += len(ids)
 
 
+@pytest.mark.slow
 def test_sinks_join_leave_and_die_while_memories_are_written(world: World, server: QdrantClient) -> None:
     writer = Writer(world)
     writing = threading.Thread(target=writer.run)
