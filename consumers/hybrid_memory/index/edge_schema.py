@@ -1,6 +1,6 @@
 """The layout of an Edge index, and the requests that are put to it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from uuid import UUID
 
 import qdrant_edge as edge
@@ -9,7 +9,7 @@ from hybrid_memory.index.filters import Filter
 from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.payload import LIVE_STATES
 from hybrid_memory.index.points import SparseVector, StoredPoint
-from hybrid_memory.index.ranker import Ask, QueryVector
+from hybrid_memory.index.ranker import Ask, QueryVector, as_lists
 from hybrid_memory.index.store import Query
 
 Request = edge.QueryRequest
@@ -111,8 +111,7 @@ def request_of(ask: Ask, visible: edge.Filter) -> Request:
 def _vector(vector: QueryVector) -> "edge.NamedVector":
     if isinstance(vector, SparseVector):
         return edge.SparseVector(list(vector.indices), list(vector.values))
-    # A tuple is not taken for a vector.
-    return list(map(list, vector)) if vector and isinstance(vector[0], Sequence) else list(vector)  # type: ignore[arg-type, return-value]
+    return as_lists(vector)
 
 
 def ordered_request(listing: Listing, beyond: int | None, limit: int) -> edge.ScrollRequest:

@@ -3,12 +3,13 @@
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from hybrid_memory.index.points import Point, SparseVector
 
 Using = Literal["text", "bm25", "classifiers"]
-QueryVector = Sequence[float] | Sequence[Sequence[float]] | SparseVector
+DenseVector = Sequence[float] | Sequence[Sequence[float]]
+QueryVector = DenseVector | SparseVector
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +45,8 @@ class Ranker(ABC):
     @abstractmethod
     def points(self, ids: Collection[str]) -> Mapping[str, Point]:
         """These points by id."""
+
+
+def as_lists(vector: DenseVector) -> list[Any]:
+    """A vector, or several, as the stores' libraries want them: a tuple is none to them."""
+    return list(map(list, vector)) if vector and isinstance(vector[0], Sequence) else list(vector)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 Every field that a filter names is indexed, so a server in strict mode takes them all.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from qdrant_client import models
@@ -12,7 +12,7 @@ from hybrid_memory.index.filters import Filter
 from hybrid_memory.index.listing import Listing
 from hybrid_memory.index.payload import LIVE_STATES, to_payload
 from hybrid_memory.index.points import Point, SparseVector, StoredPoint
-from hybrid_memory.index.ranker import Ask, QueryVector
+from hybrid_memory.index.ranker import Ask, QueryVector, as_lists
 from hybrid_memory.index.store import Query
 
 LIVE = models.Filter(must=[models.FieldCondition(key="state", match=models.MatchAny(any=list(LIVE_STATES)))])
@@ -165,7 +165,7 @@ def request_of(ask: Ask, visible: models.Filter) -> models.QueryRequest:
 def _vector(vector: QueryVector) -> Any:
     if isinstance(vector, SparseVector):
         return models.SparseVector(indices=list(vector.indices), values=list(vector.values))
-    return [list(row) if isinstance(row, Sequence) else row for row in vector]
+    return as_lists(vector)
 
 
 def _all(conditions: Any) -> list[models.Condition]:

@@ -46,6 +46,7 @@ class Together(Generic[_Q, _A]):
         run = asyncio.get_running_loop().run_in_executor
         try:
             answers = await run(self._thread, self._answer, [question for question, _ in asked])
+            settled = list(zip(asked, answers, strict=True))
         except Exception as error:
             if len(asked) > 1:
                 for one in asked:
@@ -53,6 +54,6 @@ class Together(Generic[_Q, _A]):
             elif not asked[0][1].done():
                 asked[0][1].set_exception(error)
             return
-        for (_, future), answer in zip(asked, answers, strict=True):
+        for (_, future), answer in settled:
             if not future.done():  # whoever asked has gone
                 future.set_result(answer)

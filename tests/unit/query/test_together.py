@@ -76,6 +76,12 @@ async def test_who_has_gone_is_not_answered_and_harms_nobody() -> None:
     assert await together.ask(5) == 10
 
 
+async def test_too_few_answers_leave_nobody_waiting() -> None:
+    together: Together[int, int] = Together("test", lambda numbers: [], 64)
+    with pytest.raises(ValueError, match="zip"):
+        await asyncio.wait_for(together.ask(1), 5)
+
+
 def _plus_one(numbers: Sequence[int]) -> list[int]:
     return [number + 1 for number in numbers]
 
