@@ -22,6 +22,7 @@ from hybrid_memory.bench.work import Work
 from hybrid_memory.client import MemoryClient
 from hybrid_memory.local.progress import shown_progress
 from hybrid_memory.local.stack import throwaway_stack
+from hybrid_memory.runtime.console import make_console
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import load_settings
 
@@ -34,7 +35,6 @@ BY_NAME: dict[str, Measure] = {"stream": stream, "replay": replay, "mem0": mem0}
 NAMES = (*AT_EVERY_SIZE, *ONCE, *BY_NAME)
 
 _MADE_UP = 20_000
-_WIDTH = 130
 
 
 def run(
@@ -124,11 +124,8 @@ def _give(
 
 
 def _print(figures: Sequence[Figure], counted: str) -> None:
-    from rich.console import Console
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = make_console()
     console.print(table(figures, counted))
     console.print(verdict(figures), style="bold", highlight=False)
     console.print("Each figure and what stands beside it were measured in turn, in one run.", style="dim")

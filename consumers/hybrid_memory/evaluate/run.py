@@ -12,11 +12,11 @@ from hybrid_memory.evaluate.questions import Person, Question, read_questions
 from hybrid_memory.evaluate.result import FIRST, Asked, compare, table, to_program
 from hybrid_memory.local.progress import shown_progress
 from hybrid_memory.local.stack import throwaway_stack
+from hybrid_memory.runtime.console import make_console
 from hybrid_memory.runtime.errors import Refusal
 from hybrid_memory.runtime.settings import load_settings
 
 _CHUNK = 100
-_WIDTH = 110
 
 
 def run(file: Path, out: Path | None, as_json: bool, seed: int) -> None:
@@ -44,11 +44,8 @@ def run(file: Path, out: Path | None, as_json: bool, seed: int) -> None:
     if as_json:
         print(json.dumps(result, indent=2))
         return
-    from rich.console import Console
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = make_console()
     console.print(table(compared))
     console.print(
         f"{about['questions']} questions to {about['memories']} memories of {about['users']} users; "

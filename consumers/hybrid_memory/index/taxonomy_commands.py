@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hybrid_memory.runtime.console import make_console
+
 if TYPE_CHECKING:
     from hybrid_memory.index.taxonomy_check import Verdict
     from hybrid_memory.index.taxonomy_measure import Score
@@ -69,11 +71,10 @@ def evaluate(
 
 
 def _show(verdict: "Verdict") -> None:
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console()
+    console = make_console()
     if verdict.faults:
         table = Table("fault", "what to mend")
         for fault in verdict.faults:
@@ -88,7 +89,6 @@ def _show(verdict: "Verdict") -> None:
 
 
 def _show_scores(scores: "list[Score]") -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("domain", "texts", "key words", "key words + examples")
@@ -96,4 +96,4 @@ def _show_scores(scores: "list[Score]") -> None:
         column.justify = "right"
     for score in scores:
         table.add_row(score.domain, f"{score.texts:,}", f"{score.by_words:.1%}", f"{score.by_both:.1%}")
-    Console().print(table)
+    make_console().print(table)

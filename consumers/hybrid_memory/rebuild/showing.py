@@ -8,6 +8,7 @@ from rich.table import Table
 
 from hybrid_memory.rebuild.compare import Row
 from hybrid_memory.rebuild.others import Standing
+from hybrid_memory.runtime.console import make_console
 
 
 def print_comparison(rows: Sequence[Row]) -> None:
@@ -29,7 +30,7 @@ def print_standings(standings: Sequence[Standing], as_json: bool) -> None:
             table.add_row(one.name, one.role, one.reason, "", "")
         else:
             table.add_row(one.name, one.role, one.summary.embedder, f"{one.summary.memories:,}", f"{one.behind:,}")
-    Console().print(
+    make_console().print(
         table if standings else "there is no index here; name its folder with --data-dir, or start one with: hm serve"
     )
 

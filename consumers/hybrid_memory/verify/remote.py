@@ -57,7 +57,7 @@ class ServiceView(View):
                 else:
                     pause = attempts.pause_after(reply)
                     if pause is None:
-                        return reply.json()
+                        return attempts.answer(reply)
                 time.sleep(pause or 0.0)
         except NotAllowed as error:
             raise Refusal(

@@ -4,10 +4,10 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from hybrid_memory.runtime.console import make_console
 from hybrid_memory.verify.check import Report
 from hybrid_memory.verify.differences import MEANING, MENDS
 
@@ -19,7 +19,7 @@ def print_report(report: Report, as_json: bool) -> None:
     if as_json:
         print(json.dumps(as_dict(report), indent=2))
         return
-    console = Console()
+    console = make_console()
     if report.partitions:
         rows = [(f"{one.number}", f"{one.log:,}", f"{one.index:,}", f"{one.differ:,}") for one in report.partitions]
         console.print(_table(("partition", "log", "index", "differ"), rows, right=True))

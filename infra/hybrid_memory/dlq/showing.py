@@ -14,6 +14,7 @@ from rich.text import Text
 from hybrid_memory.dlq.editing import laid_out
 from hybrid_memory.dlq.letters import Letter
 from hybrid_memory.dlq.plan import Plan
+from hybrid_memory.runtime.console import make_console
 
 _SHOWN_MESSAGE = 200
 
@@ -100,7 +101,7 @@ def print_list(letters: Sequence[Letter], limit: int, now: datetime, as_json: bo
         ]
         print(json.dumps({"total": len(letters), "groups": groups, "letters": [summary(it) for it in shown]}, indent=2))
         return
-    console = Console()
+    console = make_console()
     if not letters:
         console.print("no dead letters")
         return
@@ -127,7 +128,7 @@ def print_letter(letter: Letter, now: datetime, as_json: bool) -> None:
     if as_json:
         print(json.dumps(whole(letter), indent=2))
         return
-    why, record, console = letter.why, letter.record, Console()
+    why, record, console = letter.why, letter.record, make_console()
     facts = _table("", "")
     facts.show_header = False
     _row(facts, "letter", str(letter.ref))
@@ -167,7 +168,7 @@ def print_plan(plan: Plan, as_json: bool, done: bool) -> None:
         left = [{"ref": str(letter.ref), "why": why} for letter, why in plan.left]
         print(json.dumps({"done": done, "redriven": steps, "left": left}, indent=2))
         return
-    console, table = Console(), _table("letter", "to", "")
+    console, table = make_console(), _table("letter", "to", "")
     for step in plan.steps:
         _row(table, str(step.letter.ref), step.record.topic if step.record else "–", step.note)
     for letter, reason in plan.left:

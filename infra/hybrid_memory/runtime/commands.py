@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from hybrid_memory.runtime.console import make_console
+
 topics = typer.Typer(no_args_is_help=True, add_completion=False, help="Make and show the topics.")
 Servers = Annotated[str | None, typer.Option("--bootstrap-servers", help="Kafka, as host:port.", metavar="HOST:PORT")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-_ANY_WIDTH = 1_000_000
-"""For programs, which have no screen to fit on."""
 
 
 @topics.command()
@@ -59,9 +59,7 @@ def config(as_json: AsJson = False) -> None:
 
 def _print(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
     import json
-    import sys
 
-    from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
 
@@ -73,4 +71,4 @@ def _print(rows: Sequence[Mapping[str, object]], as_json: bool) -> None:
         table.add_column(column, overflow="fold", no_wrap=number == 0)  # a name in two pieces is found by nobody
     for row in rows:
         table.add_row(*("" if value is None else escape(str(value)) for value in row.values()))
-    Console(width=None if sys.stdout.isatty() else _ANY_WIDTH).print(table)
+    make_console().print(table)

@@ -188,5 +188,5 @@ class AsyncHttpMemoryClient:
             else:
                 pause = attempts.pause_after(reply)
                 if pause is None:
-                    return reply.json()
+                    return attempts.answer(reply)
             await asyncio.sleep(pause or 0.0)

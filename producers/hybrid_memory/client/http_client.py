@@ -224,5 +224,5 @@ class HttpMemoryClient:
             else:
                 pause = attempts.pause_after(reply)
                 if pause is None:
-                    return reply.json()
+                    return attempts.answer(reply)
             time.sleep(pause or 0.0)

@@ -4,7 +4,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from hybrid_memory.client.errors import ClientRefused
-from hybrid_memory.client.http_errors import ServiceAway, error_of
+from hybrid_memory.client.http_errors import RequestRefused, ServiceAway, error_of
 from hybrid_memory.client.http_requests import RETRIED_STATUSES, Request, auth_headers, pause_before, seconds
 
 if TYPE_CHECKING:
@@ -85,6 +85,19 @@ class Attempts:
         # An edit that was answered 503 may have been written; one that was turned away by 429 was not.
         again = reply.status_code == 429 or (self._request.again and reply.status_code in RETRIED_STATUSES)
         return self._pause(again, retry_after, error_of(reply.status_code, _body(reply), retry_after, self._shown))
+
+    def answer(self, reply: "httpx.Response") -> Any:
+        """What a reply says that is the answer.
+
+        Raises:
+            RequestRefused: it is no JSON.
+        """
+        try:
+            return reply.json()
+        except ValueError:
+            kind = reply.headers.get("content-type", "nothing")
+            said = f"{self._shown} answered with {kind} instead of JSON; is it the URL of the memory service?"
+            raise RequestRefused(reply.status_code, said) from None
 
     def pause_after_failure(self, error: Exception) -> float:
         """The seconds to wait where there was no reply.

@@ -11,10 +11,10 @@ from typing import Any
 from hybrid_memory.mem0.reconcile import Tally
 from hybrid_memory.mem0.settle import Done
 from hybrid_memory.mem0.sync import Display, Round
+from hybrid_memory.runtime.console import make_console
 
 _LINE_SECONDS = 5.0
 _FRAME_SECONDS = 0.1
-_WIDTH = 130
 _WORTH_A_RATE = 1000
 _KINDS = ("missing", "different", "gone", "refused", "waiting")
 
@@ -117,7 +117,6 @@ def _as_json(done: Round, published: Done | None, dry_run: bool) -> dict[str, An
 
 
 def _print_table(done: Round) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title="What differs between Mem0 and the log")
@@ -125,9 +124,7 @@ def _print_table(done: Round) -> None:
         table.add_column(name, overflow="fold")
     for one in done.shown:
         table.add_row(one.kind, one.user_id, one.memory_id, one.what)
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = make_console()
     console.print(table)
     more = sum(done.tally.kinds[kind] for kind in _KINDS[:4]) - len(done.shown)
     if more > 0:

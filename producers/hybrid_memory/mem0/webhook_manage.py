@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from hybrid_memory.mem0.platform_api import PlatformApi
 from hybrid_memory.mem0.webhook import PATH, tokens_of
+from hybrid_memory.runtime.console import make_console
 from hybrid_memory.runtime.errors import Refusal, Unavailable
 from hybrid_memory.runtime.settings import Mem0Settings
 
@@ -38,14 +39,15 @@ def show(settings: Mem0Settings, as_json: bool) -> None:
     if as_json:
         print(json.dumps(hooks, indent=2))
         return
-    from rich.console import Console
     from rich.table import Table
 
     table = Table("id", "name", "active", "events", "url", box=None)
     for hook in hooks:
         events = ", ".join(hook["event_types"])
         table.add_row(hook["webhook_id"], hook["name"], "yes" if hook["is_active"] else "no", events, hook["url"])
-    Console().print(table if hooks else f"project {project} has no webhooks; make one: hm mem0 webhook register URL")
+    make_console().print(
+        table if hooks else f"project {project} has no webhooks; make one: hm mem0 webhook register URL"
+    )
 
 
 def remove(settings: Mem0Settings, webhook_id: str) -> None:

@@ -10,16 +10,15 @@ from hybrid_memory.replay.comparison import Comparison
 from hybrid_memory.replay.report.figures import many, number, percent
 from hybrid_memory.replay.report.flow import NOTHING
 from hybrid_memory.replay.report.markup import short
+from hybrid_memory.runtime.console import make_console
 
-_ROWS, _QUERIES, _WIDTH = 12, 5, 110
+_ROWS, _QUERIES = 12, 5
 _NONE = f"({NOTHING})"
 
 
 def print_comparison(found: Comparison) -> None:
     """Print it: what changes overall, label by label, where labels go, and examples."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = _WIDTH
+    console = make_console()
     churn = found.churn
     console.print(_headline(found), soft_wrap=True)
     if churn.labels:

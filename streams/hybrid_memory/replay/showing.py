@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from hybrid_memory.replay.display import duration
 from hybrid_memory.replay.estimate import Estimate
 from hybrid_memory.replay.job import Job
+from hybrid_memory.runtime.console import make_console
 from hybrid_memory.schemas.replays import ReplayDefinition, ReplayFilters, ReplayOutcome
 
 _WRAPPED = ("meant", "says", "")
@@ -54,7 +54,7 @@ def print_jobs(jobs: Sequence[Job], now: datetime, as_json: bool) -> None:
         state = job.outcome.state if job.outcome else job.state(now)
         cells = (job.id, state, ratio, f"{job.classified:,}", generation, kind, meant)
         table.add_row(*map(Text, cells))
-    Console().print(table)
+    make_console().print(table)
 
 
 def print_job(job: Job, now: datetime, as_json: bool) -> None:
@@ -62,7 +62,7 @@ def print_job(job: Job, now: datetime, as_json: bool) -> None:
     if as_json:
         print(json.dumps(as_dict(job, now), indent=2))
         return
-    definition, console = job.definition, Console()
+    definition, console = job.definition, make_console()
     table = _table("", "")
     table.show_header = False
     for name, value in (

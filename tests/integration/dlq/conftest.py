@@ -35,7 +35,6 @@ class Dlq:
         self.env = environment(
             HM_KAFKA__BOOTSTRAP_SERVERS=world.settings.bootstrap_servers,
             HM_TOPIC_PREFIX=world.settings.topic_prefix,
-            COLUMNS="200",
         )
         self.folder = world.folder
 

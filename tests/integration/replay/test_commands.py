@@ -22,7 +22,6 @@ def hm(log: ReplayWorld, clean_environment: pytest.MonkeyPatch, capsys: pytest.C
     clean_environment.setenv("HM_TOPIC_PREFIX", log.settings.topic_prefix)
     clean_environment.setenv("HM_CLASSIFIER__KIND", "rules")
     clean_environment.setenv("HM_EMBEDDER__KIND", "hash")
-    clean_environment.setenv("COLUMNS", "160")
     clean_environment.setenv("HM_STREAM__NICE", "0")  # the commands run in this process
     clean_environment.setattr(logging.getLogger(), "handlers", [])
     return Hm(log, clean_environment, capsys)

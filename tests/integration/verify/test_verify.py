@@ -76,7 +76,6 @@ def hm_verify(world: World, *arguments: str, code: int) -> str:
         HM_KAFKA__BOOTSTRAP_SERVERS=world.settings.bootstrap_servers,
         HM_TOPIC_PREFIX=world.settings.topic_prefix,
         HM_DATA_DIR=str(world.folder),
-        COLUMNS="160",
     )
     done = run("verify", *arguments, env=env)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr

@@ -52,7 +52,7 @@ class Handler(BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, dict(self.headers)))
         self.rfile.read(int(self.headers.get("content-length", 0)))
         status, body, headers = self.server.replies.pop(0)
-        content = json.dumps(body).encode()
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         for name, value in {**headers, "content-length": str(len(content))}.items():
             self.send_header(name, value)
@@ -143,6 +143,13 @@ def test_errors_in_our_words(ask: Any, server: Server, status: int, expected: ty
     with pytest.raises(expected, match=r"so it is \(text: too long\)") as caught:
         ask(server.url, edit)
     assert (caught.value.status, len(server.seen)) == (status, 1)
+
+
+@both
+def test_somebody_else_answers(ask: Any, server: Server) -> None:
+    server.replies = [(200, b"<html>Welcome</html>", {"content-type": "text/html"})]
+    with pytest.raises(RequestRefused, match=f"^{server.url} answered with text/html instead of JSON"):
+        ask(server.url, delete)
 
 
 @both

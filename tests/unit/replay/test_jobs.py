@@ -99,6 +99,8 @@ def test_the_list_cuts_no_heading_in_two_and_says_what_became_of_a_job(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("TERM", "dumb")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
     elsewhere = ReplayClassifier(kind="https://models.example.org/v1")
     one = definition(10).model_copy(
         update={"job": "20261123-014833-d3aa", "shadow": True, "classifier": elsewhere},
