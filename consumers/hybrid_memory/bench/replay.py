@@ -27,8 +27,8 @@ _MEMORIES = 50_000
 _SLOW = 40.0
 """Texts a second of the slow classifier, so that the replay is at work all the time."""
 _WAITING_TIMES = 50
-_ROUNDS = 2
-_LOOK_SECONDS = 0.25
+_ROUNDS = 4
+_LOOK_SECONDS = 1.0
 _DEADLINE = 600.0
 
 

@@ -15,6 +15,7 @@ from hybrid_memory.query.searching import Searcher
 from hybrid_memory.query.watch import Watch
 from hybrid_memory.runtime.background import Background
 from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.garbage import settled
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.applied import Applied
@@ -86,7 +87,8 @@ class Engine(Background):
         name, store = opened
         self._searcher = Searcher(store, embedder, labels.classify)
         try:
-            self._follow(home, self._searcher, name, store)
+            with settled():
+                self._follow(home, self._searcher, name, store)
         finally:
             self._searcher = None
 

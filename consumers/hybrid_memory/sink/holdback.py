@@ -2,60 +2,88 @@
 before it that is new. Pure."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 
 from hybrid_memory.schemas import Record
 from hybrid_memory.sink.decode import Dead
 from hybrid_memory.sink.terms import Fact, UnreadableFact
 
+Read = Callable[[Record], tuple[Fact | UnreadableFact | None, Dead | None]]
+"""What a record says: a fact, or its dead letter, or both; neither where there is nothing to apply."""
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A fact and its own record in `memories.classified`; where nobody can read it, its dead letter too."""
+    """A record of `memories.classified`, and what it says."""
 
     record: Record
-    fact: Fact | UnreadableFact
+    fact: Fact | UnreadableFact | None
     dead: Dead | None = None
 
 
-@dataclass(slots=True)
 class HoldBack:
-    """The held facts of each partition, in order. What is held stays in memory: pause a partition that holds many."""
+    """The held records of each partition, in order. What is held stays in memory: pause a partition that holds many.
 
-    _queues: dict[int, deque[Held]] = field(default_factory=dict)
+    A record is read when it has come to the front, since hundreds that are read at once would hold a memory up.
+    """
 
-    def hold(self, held: Held) -> None:
-        """Take a fact in, behind those of its partition that wait already."""
-        self._queues.setdefault(held.record.partition, deque()).append(held)
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._queues: dict[int, deque[Record]] = {}
+        self._fronts: dict[int, Held] = {}
+
+    def hold(self, record: Record) -> None:
+        """Take a record in, behind those of its partition that wait already."""
+        self._queues.setdefault(record.partition, deque()).append(record)
 
     def release(self, memories: Mapping[int, int], most: int) -> Iterator[Held]:
         """Let go of at most so many whose origin is before the position of `memories` in their partition: of each
         partition in order, and of one partition after another in turn."""
         left = most
-        while ready := [queue for queue in self._queues.values() if queue and _is_ready(queue[0], memories)]:
-            for queue in ready:
+        while ready := [number for number in self._queues if self._is_ready(number, memories)]:
+            for number in ready:
                 if left == 0:
                     return
                 left -= 1
-                yield queue.popleft()
+                yield self.drop(number)
 
-    def first(self) -> dict[int, Held]:
-        """The first held fact of each partition that holds any: its position moves no further than this."""
+    def first(self) -> dict[int, Record]:
+        """The first held record of each partition that holds any: its position moves no further than this."""
         return {partition: queue[0] for partition, queue in self._queues.items() if queue}
 
-    def waiting(self, memories: Mapping[int, int]) -> dict[int, Held]:
+    def waiting(self, memories: Mapping[int, int]) -> dict[int, Fact | UnreadableFact]:
         """Those of the first held facts whose memory is still to be applied."""
-        return {partition: held for partition, held in self.first().items() if not _is_ready(held, memories)}
+        waiting = {}
+        for partition in self.first():
+            fact = self._front(partition).fact
+            if fact is not None and not _is_applied(fact, partition, memories):
+                waiting[partition] = fact
+        return waiting
 
     def number(self, partition: int) -> int:
         """How many are held of a partition."""
         return len(self._queues.get(partition, ()))
 
     def drop(self, partition: int) -> Held:
-        """Take out the first held fact of a partition: it will never be ready."""
-        return self._queues[partition].popleft()
+        """Take out the first held record of a partition."""
+        held = self._front(partition)
+        self._queues[partition].popleft()
+        del self._fronts[partition]
+        return held
+
+    def _is_ready(self, partition: int, memories: Mapping[int, int]) -> bool:
+        if not self._queues[partition]:
+            return False
+        fact = self._front(partition).fact
+        return fact is None or _is_applied(fact, partition, memories)
+
+    def _front(self, partition: int) -> Held:
+        if partition not in self._fronts:
+            record = self._queues[partition][0]
+            self._fronts[partition] = Held(record, *self._read(record))
+        return self._fronts[partition]
 
 
-def _is_ready(held: Held, memories: Mapping[int, int]) -> bool:
-    return held.fact.seq < memories.get(held.record.partition, 0)
+def _is_applied(fact: Fact | UnreadableFact, partition: int, memories: Mapping[int, int]) -> bool:
+    return fact.seq < memories.get(partition, 0)

@@ -31,7 +31,7 @@ _T = TypeVar("_T")
 _POLL_SECONDS = 0.2
 _LONGEST_WAIT = 2.0
 _ANSWER_SECONDS = 5.0
-_FACTS_AT_ONCE = 8
+_FACTS_AT_ONCE = 4
 """An insert waits 4 ms for so many facts, or 36 ms where all of their classifiers are new; more would save little."""
 
 

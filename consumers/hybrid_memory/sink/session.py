@@ -16,7 +16,7 @@ from hybrid_memory.schemas import DecodeError, NewRecord, Position, Record, enco
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
 from hybrid_memory.sink.decode import Dead, failure, read_fact, read_memory
-from hybrid_memory.sink.holdback import Held, HoldBack
+from hybrid_memory.sink.holdback import HoldBack
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.state import Braked
 from hybrid_memory.sink.terms import Answer, Fact, Input, Mend, UnreadableFact
@@ -61,9 +61,9 @@ class _Batch:
 class Session:
     """Follows both topics into one index, a batch a step.
 
-    `facts_at_once` bounds how many facts a step applies. A fact costs some milliseconds where its classifiers are new,
-    and a memory that comes meanwhile waits for the step: so few at once, and memories first, however many facts wait.
-    Where memories never cease, every other step takes facts too.
+    `facts_at_once` bounds how many facts a step reads and applies. A fact costs some milliseconds where its
+    classifiers are new, and a memory that comes meanwhile waits for the step: so few at once, and memories first,
+    however many facts wait. Where memories never cease, every other step takes facts too.
     """
 
     topics: Topics
@@ -80,11 +80,14 @@ class Session:
     topic_prefix: str
     facts_at_once: int = sys.maxsize
     _whole: dict[int, tuple[int, int]] = field(default_factory=dict)
-    _held: HoldBack = field(default_factory=HoldBack)
+    _held: HoldBack = field(init=False)
     _full: set[int] = field(default_factory=set)
     _facts_last: bool = False
     _pending: _Batch | None = None
     _moved: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._held = HoldBack(self._read_fact)
 
     def step(self, timeout: float) -> int:
         """Read a batch, for at most `timeout` seconds, and settle it; how many records it read.
@@ -136,15 +139,15 @@ class Session:
         for record in (record for record in records if record.topic == self.topics.memories.name):
             self._take_memory(record, batch)
         for record in (record for record in records if record.topic == self.topics.classified.name):
-            self._take_fact(record, batch)
+            self._held.hold(record)
         return batch
 
     def _complete(self, batch: _Batch) -> None:
         """Add the held facts whose turn has come. Apart from the reading, since it may fail when that is done."""
         self._release(batch)
         batch.positions = dict(self.reader.positions)
-        for partition, held in self._held.first().items():
-            batch.positions[self.topics.classified.name, partition] = held.record.offset
+        for partition, record in self._held.first().items():
+            batch.positions[self.topics.classified.name, partition] = record.offset
         self.reader.hold({(self.topics.classified.name, partition) for partition in self._not_to_read()})
         batch.complete = True
 
@@ -166,29 +169,24 @@ class Session:
         if dead is not None:
             batch.dead.append(dead)
 
-    def _take_fact(self, record: Record, batch: _Batch) -> None:
+    def _read_fact(self, record: Record) -> tuple[Fact | UnreadableFact | None, Dead | None]:
         topics = self.topics
-        fact, dead = read_fact(
-            record, topics.classified.partitions, topics.memories.topic_id, self._was_answered(record)
-        )
-        if fact is not None:
-            self._held.hold(Held(record, fact, dead))
-        elif dead is not None:
-            batch.dead.append(dead)
+        return read_fact(record, topics.classified.partitions, topics.memories.topic_id, self._was_answered(record))
 
     def _release(self, batch: _Batch) -> None:
         before = len(batch.inputs)
         for held in self._held.release(self._memories, 0 if before and self._facts_last else self.facts_at_once):
-            batch.add(held.fact, held.record)
+            if held.fact is not None:
+                batch.add(held.fact, held.record)
             if held.dead is not None:
                 batch.dead.append(held.dead)
         self._facts_last = len(batch.inputs) > before
-        for partition, held in self._held.waiting(self._memories).items():
+        for partition, fact in self._held.waiting(self._memories).items():
             end = self.reader.end((self.topics.memories.name, partition))
-            if held.fact.seq >= end:
-                self._held.drop(partition)
-                if not held.fact.answered:
-                    batch.dead.append(held.dead or _of_no_memory(held, end))
+            if fact.seq >= end:
+                held = self._held.drop(partition)
+                if not fact.answered:
+                    batch.dead.append(held.dead or _of_no_memory(held.record, fact.seq, end))
 
     @property
     def _memories(self) -> dict[int, int]:
@@ -262,9 +260,9 @@ class Session:
             metrics.time_to_searchable.labels(speed).observe(max(0.0, now - record.timestamp / 1000))
 
 
-def _of_no_memory(held: Held, end: int) -> Dead:
-    reason = DecodeError("policy", f"its origin is offset {held.fact.seq}, and that log ends at {end}")
-    return Dead(held.record, failure("policy", reason))
+def _of_no_memory(record: Record, seq: int, end: int) -> Dead:
+    reason = DecodeError("policy", f"its origin is offset {seq}, and that log ends at {end}")
+    return Dead(record, failure("policy", reason))
 
 
 def _warn(dead: Dead) -> None:

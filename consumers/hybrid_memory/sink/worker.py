@@ -11,6 +11,7 @@ from hybrid_memory.index.server import ServerStore, open_generations
 from hybrid_memory.index.server_wait import open_when_there
 from hybrid_memory.index.timed import TimedEmbedder
 from hybrid_memory.runtime.background import Background
+from hybrid_memory.runtime.garbage import settled
 from hybrid_memory.runtime.metrics import Metrics
 from hybrid_memory.runtime.settings import Settings
 from hybrid_memory.sink.loop import Sink
@@ -63,12 +64,14 @@ class Worker(Background):
             return
         turning = self._turning = Turning(open_generations(self._settings.qdrant), self._stop, _LOOK_SECONDS)
         try:
-            while not self._stop.is_set():
-                self._sink = Sink(self._settings, store, embedder, labels, self._metrics, shared=True)
-                self._sink.run(turning.follow(store.generation))
-                if not self._stop.is_set() and (other := turning.attempt(partial(self._other, embedder))) is not None:
-                    store.close()
-                    store = other
+            with settled():
+                while not self._stop.is_set():
+                    self._sink = Sink(self._settings, store, embedder, labels, self._metrics, shared=True)
+                    self._sink.run(turning.follow(store.generation))
+                    other = None if self._stop.is_set() else turning.attempt(partial(self._other, embedder))
+                    if other is not None:
+                        store.close()
+                        store = other
         finally:
             self._stop.set()
             turning.join()

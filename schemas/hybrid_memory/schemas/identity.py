@@ -2,6 +2,7 @@
 
 import unicodedata
 import uuid
+from functools import lru_cache
 
 # Fixed for ever: another namespace would give every memory another id.
 _MEMORY_NAMESPACE = uuid.UUID("6f1b2a52-6d1c-5b7e-9a53-2f0f2f6f4d01")
@@ -68,6 +69,7 @@ def derive_memory_id(user_id: str, text: str) -> str:
     return str(uuid.uuid5(_MEMORY_NAMESPACE, f"{user_id}\0{normalise_text(text)}"))
 
 
+@lru_cache(4096)  # a memory's id is asked for four times within a step of the sink
 def point_id(memory_key: str) -> str:
     """The id of a memory's point in the index: UUIDv5 of its key."""
     return str(uuid.uuid5(_POINT_NAMESPACE, memory_key))

@@ -31,11 +31,13 @@ class Known:
 
 
 class Latest:
-    """A table in a temporary file, gone when closed. Belongs to one thread."""
+    """A table in a temporary file, gone when closed. Of one thread at a time."""
 
     def __init__(self) -> None:
         self._folder = TemporaryDirectory(prefix="hm-replay-", ignore_cleanup_errors=True)
-        self._db = sqlite3.connect(Path(self._folder.name) / "latest.sqlite", isolation_level=None)
+        self._db = sqlite3.connect(
+            Path(self._folder.name) / "latest.sqlite", isolation_level=None, check_same_thread=False
+        )
         self._db.executescript(_SCHEMA)
         self._db.execute("BEGIN")
         self._has_facts = False

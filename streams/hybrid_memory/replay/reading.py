@@ -22,12 +22,16 @@ _SILENT_SECONDS = 10.0
 class Reader:
     """A consumer without a group, which reads one range after another. Not thread-safe.
 
-    `position` is the offset after all that was read, gaps that compaction left included.
+    `position` is the offset after all that was read, gaps that compaction left included. `wait_ms` is how often Kafka
+    is asked for more where there is none, and how long the change to another range may take: more for a reader that
+    stays.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, wait_ms: int = 5) -> None:
         self._consumer: Consumer = make_consumer(
-            settings, _GROUP, **{"enable.partition.eof": True, "fetch.wait.max.ms": 5, "auto.offset.reset": "earliest"}
+            settings,
+            _GROUP,
+            **{"enable.partition.eof": True, "fetch.wait.max.ms": wait_ms, "auto.offset.reset": "earliest"},
         )
         self.position = 0
         self._known: set[str] = set()

@@ -22,6 +22,7 @@ from hybrid_memory.replay.store import find_job, load_jobs, replays_info
 from hybrid_memory.replay.worker import Parts, Worker
 from hybrid_memory.runtime.ending import stopped_when_told
 from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.garbage import settled
 from hybrid_memory.runtime.logs import configure_logs
 from hybrid_memory.runtime.publisher import Publisher
 from hybrid_memory.runtime.reading import Log
@@ -34,6 +35,8 @@ _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0
 _SWITCH_SECONDS = 0.001
 """A classifier that has answered is to get the next batch at once, however busy the thread is that reads and sends."""
+_LINGER = {"linger.ms": 2}
+"""A batch is sent at once, and nobody waits for its first record: a few requests instead of one a record."""
 
 
 def as_program(settings: Settings) -> None:
@@ -125,7 +128,7 @@ def _work(
     if topics.memories.topic_id != job.definition.topic_id:
         raise Refusal(f"topic {topics.memories.name} was made anew since replay {job.id} began; start another")
     topics = replace(topics, results=results_info(log.cluster, settings, job.id))
-    with Publisher(settings) as publisher, displayed(job) as display:
+    with Publisher(settings, **_LINGER) as publisher, displayed(job) as display, settled():
         board = Board(settings, replays_info(log.cluster, settings), job.id, publisher)
         try:
             board.catch_up()

@@ -35,7 +35,7 @@ class Topics:
 
 
 class Scan:
-    """What one partition says, in a table on disk; belongs to one thread, and is closed after use."""
+    """What one partition says, in a table on disk. Of one thread at a time, and closed after use."""
 
     def __init__(self, job: str, reader: Reader, topics: Topics, partition: int) -> None:
         self._source, self._reader, self._topics, self._partition = own_source(job), reader, topics, partition

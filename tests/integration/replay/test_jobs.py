@@ -70,6 +70,24 @@ def test_two_workers_share_a_job_and_heed_its_operator(log: ReplayWorld) -> None
         want(log.settings, done, "paused")
 
 
+def test_what_changes_during_a_pause_is_seen_after_it(log: ReplayWorld) -> None:
+    places = log.add(*(f"m{number} text" for number in range(60)))
+    job = start_replay(log.settings, ReplayRequest())
+    worker = Hand(log, job.id, Manner(batch_size=4, rate=50))
+    worker.start()
+    until(lambda: find_job(log.settings, job.id).progress, 20)
+    want(log.settings, job, "paused")
+    until(lambda: "paused" in states(find_job(log.settings, job.id)), 10)
+    last = find_job(log.settings, job.id)
+    assert set(last.progress) == {0}, "the other partition has been looked at, and not been begun"
+    changed = next(number for number, place in enumerate(places) if place.partition == 1)
+    log.add(f"m{changed} other text")
+    want(log.settings, job, "running")
+    worker.join(20)
+    assert set(log.facts(2)) == {f"m{number}" for number in range(60)} - {f"m{changed}"}
+    assert find_job(log.settings, job.id).skipped == {"newer": 1}
+
+
 def test_a_job_that_has_ended_is_deleted_with_its_results(log: ReplayWorld) -> None:
     log.add("tea I drink tea")
     kept, job = log.replay(), log.replay()

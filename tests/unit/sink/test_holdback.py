@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hybrid_memory.schemas import MachineProvenance, Memory, MemoryClassified, Position, Record
 from hybrid_memory.sink.holdback import Held, HoldBack
-from hybrid_memory.sink.terms import Fact
+from hybrid_memory.sink.terms import Fact, UnreadableFact
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEMORY = Memory.new(user_id="ann", memory_id="m", text="I love sushi", created_at=NOW)
@@ -30,11 +30,17 @@ def held(partition: int, offset: int, seq: int) -> Held:
 def test_of_what_is_ready_so_many_are_let_go_in_order_and_none_starves(
     facts: list[tuple[int, int]], memories: dict[int, int], most: int
 ) -> None:
-    hold_back = HoldBack()
-    queues: dict[int, list[Held]] = {0: [], 1: [], 2: []}
-    for offset, (partition, seq) in enumerate(facts):
-        queues[partition].append(held(partition, offset, seq))
-        hold_back.hold(queues[partition][-1])
+    said = [held(partition, offset, seq) for offset, (partition, seq) in enumerate(facts)]
+    read: list[int] = []
+
+    def reading(record: Record) -> tuple[Fact | UnreadableFact | None, None]:
+        read.append(record.offset)
+        return said[record.offset].fact, None
+
+    hold_back = HoldBack(reading)
+    queues = {number: [one for one in said if one.record.partition == number] for number in range(3)}
+    for one in said:
+        hold_back.hold(one.record)
     ready = {partition: _ready(queue, memories.get(partition, 0)) for partition, queue in queues.items()}
 
     released = list(hold_back.release(memories, most))
@@ -47,14 +53,30 @@ def test_of_what_is_ready_so_many_are_let_go_in_order_and_none_starves(
     for number, queue in queues.items():
         rest = queue[len(of[number]) :]
         assert hold_back.number(number) == len(rest)
-        assert hold_back.first().get(number) == next(iter(rest), None)
-        waits = rest and rest[0].fact.seq >= memories.get(number, 0)
-        assert (number in hold_back.waiting(memories)) == bool(waits)
+        assert hold_back.first().get(number) == next((one.record for one in rest), None)
+        waits = rest and seq_of(rest[0]) >= memories.get(number, 0)
+        assert hold_back.waiting(memories).get(number) == (rest[0].fact if waits else None)
+    assert len(read) == len(set(read)) <= len(released) + len(queues)
+
+
+def test_what_says_nothing_waits_for_no_memory() -> None:
+    nothing, fact = held(0, 0, 7).record, held(0, 1, 5)
+    hold_back = HoldBack(lambda record: (None if record is nothing else fact.fact, None))
+    hold_back.hold(nothing)
+    hold_back.hold(fact.record)
+    assert hold_back.waiting({}) == {}
+    assert list(hold_back.release({}, 9)) == [Held(nothing, None)]
+    assert hold_back.waiting({}) == {0: fact.fact}
+
+
+def seq_of(one: Held) -> int:
+    assert one.fact is not None
+    return one.fact.seq
 
 
 def _ready(queue: list[Held], position: int) -> list[Held]:
     """The facts at its front whose memories were read."""
     for number, one in enumerate(queue):
-        if one.fact.seq >= position:
+        if seq_of(one) >= position:
             return queue[:number]
     return queue

@@ -8,6 +8,7 @@ from hybrid_memory.classifier.port import Classifier
 from hybrid_memory.classifier.service.gather import Gatherer
 from hybrid_memory.runtime.background import Background
 from hybrid_memory.runtime.errors import Unavailable
+from hybrid_memory.runtime.garbage import settled
 
 _LOG = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class Engine(Background):
         _LOG.info("ready", extra={"classifier": choice.kind, "why": choice.why})
         self._classifier = classifier
         try:
-            self._gatherer.feed(classifier)
+            with settled():
+                self._gatherer.feed(classifier)
         finally:
             classifier.close()

@@ -20,6 +20,7 @@ from hybrid_memory.classifier.stream.report import Report
 from hybrid_memory.classifier.stream.status import Status
 from hybrid_memory.classifier.stream.work import Work
 from hybrid_memory.runtime.errors import Refusal, Unavailable
+from hybrid_memory.runtime.garbage import settled
 from hybrid_memory.runtime.http.guard import make_guard
 from hybrid_memory.runtime.http.listen import bind
 from hybrid_memory.runtime.kafka import Cluster
@@ -58,7 +59,8 @@ def run_stream(settings: Settings, open_classifier: OpenClassifier = open_classi
         classifier = _ready(settings, open_classifier)
         status.become("starting", "waiting for Kafka")
         try:
-            _stream(settings, connection, classifier, metrics, status, stop)
+            with settled():
+                _stream(settings, connection, classifier, metrics, status, stop)
         finally:
             classifier.close()
 
