@@ -9,9 +9,10 @@ from heapq import nlargest
 from typing import NamedTuple
 
 from hybrid_memory.index import ranking
-from hybrid_memory.index.points import SparseVector
+from hybrid_memory.index.points import NO_WORDS, SparseVector
 from hybrid_memory.index.ranker import Ask, Ranked, Ranker
 from hybrid_memory.index.ranking import Parts
+from hybrid_memory.index.rarities import solve
 from hybrid_memory.index.store import Query
 
 
@@ -42,22 +43,32 @@ class Lists(NamedTuple):
         return Parts(ranking.text_part(cosine), ranking.words_part(bm25, self.attainable))
 
 
-def look_up(ranker: Ranker, query: Query, limit: int) -> Lists:
-    """The lists, of at most `limit` candidates each."""
+def look_up(ranker: Ranker, query: Query, limit: int, attainable: float | None = None) -> Lists:
+    """The lists, of at most `limit` candidates each; `attainable` as far as it is known."""
     asked = [Ask("text", query.vector, limit)]
     if query.words.indices:
-        asked.append(Ask("bm25", query.words, limit))
-        asked += [Ask("bm25", SparseVector((word,), (1.0,)), 1, with_words=True) for word in query.words.indices]
+        asked.append(Ask("bm25", query.words, limit, with_words=attainable is None))
     texts, *rest = ranker.ask(asked)
     if not rest:
         return Lists(texts, [], 0.0, limit)
-    words, *each = rest
-    rarities = [_rarity(found[0], word) for found, word in zip(each, query.words.indices, strict=True) if found]
-    unknown = len(each) - len(rarities)
-    if unknown:
-        memories = len(texts) if len(texts) < limit else ranker.visible()
-        rarities += [ranking.rarity_of_unknown(memories)] * unknown
-    return Lists(texts, words, ranking.attainable(rarities), limit)
+    [words] = rest
+    lists = Lists(texts, words, attainable or 0.0, limit)
+    return lists if attainable is not None else lists._replace(attainable=_attainable(ranker, query, lists))
+
+
+def _attainable(ranker: Ranker, query: Query, lists: Lists) -> float:
+    """Mostly the list of words tells their rarities; for another word, a memory that has it is asked for."""
+    words = query.words.indices
+    known = solve(words, lists.words)
+    there = {word for one in lists.words for word in (one.words or NO_WORDS).indices}
+    left = [word for word in words if word not in known and (word in there or len(lists.words) == lists.limit)]
+    if left:
+        found = ranker.ask([Ask("bm25", SparseVector((word,), (1.0,)), 1, with_words=True) for word in left])
+        for word, some in zip(left, found, strict=True):
+            known |= solve((word,), some)
+    unknown = len(words) - len(known)
+    memories = (len(lists.texts) if lists.complete else ranker.visible()) if unknown else 0
+    return ranking.attainable([*known.values(), *[ranking.rarity_of_unknown(memories)] * unknown])
 
 
 def weigh(ranker: Ranker, query: Query, lists: Lists) -> dict[str, Parts]:
@@ -92,9 +103,3 @@ def _asked(ranker: Ranker, *asks: Ask) -> list[list[Ranked]]:
     """The answers; about no ids nothing is asked."""
     answers = iter(ranker.ask([ask for ask in asks if ask.limit]) if any(ask.limit for ask in asks) else ())
     return [next(answers) if ask.limit else [] for ask in asks]
-
-
-def _rarity(found: Ranked, word: int) -> float:
-    """The weight of a word, from a memory that has it: its score for this word alone is that times its own weight."""
-    assert found.words is not None
-    return found.score / found.words.values[found.words.indices.index(word)]

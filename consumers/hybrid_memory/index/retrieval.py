@@ -26,8 +26,10 @@ def find(ranker: Ranker, query: Query) -> list[Hit]:
     if query.limit < 1:
         return []
     hits: list[Hit] = []
+    attainable: float | None = None
     for candidates in _CANDIDATES:
-        lists = look_up(ranker, query, max(candidates, query.limit))
+        lists = look_up(ranker, query, max(candidates, query.limit), attainable)
+        attainable = lists.attainable
         parts = _with_classifiers(ranker, query, _near(weigh(ranker, query, lists), query.limit))
         hits = _best(ranker, query, parts)
         if len(hits) < min(query.limit, len(parts)):  # some were deleted since they were ranked: look again

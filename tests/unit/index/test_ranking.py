@@ -72,10 +72,11 @@ class Shelf(Ranker):
         among = self.memories if ask.among is None else ask.among
         found = [(id_, self.memories[id_][part]) for id_ in among if part == 0 or self.memories[id_][part] > 0]
         found.sort(key=lambda one: -one[1])
-        words = SparseVector((7,), (1.0,))
-        if ask.with_words:
-            return [Ranked(id_, 1.0, words) for id_, _ in found[: ask.limit]]
-        return [Ranked(id_, score) for id_, score in found[: ask.limit]]
+        # The one word's rarity is 1.
+        return [
+            Ranked(id_, score, SparseVector((7,), (score,)) if ask.with_words else None)
+            for id_, score in found[: ask.limit]
+        ]
 
     def _point(self, id_: str) -> Point:
         memory = Memory.new(user_id="ann", memory_id=id_, text="x", created_at=datetime(2026, 1, 1, tzinfo=UTC))
