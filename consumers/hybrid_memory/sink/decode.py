@@ -16,7 +16,7 @@ from hybrid_memory.schemas import (
     split_fact_key,
     split_memory_key,
 )
-from hybrid_memory.sink.terms import Fact, Unreadable, UnreadableFact, Write
+from hybrid_memory.sink.terms import Fact, Null, Unreadable, UnreadableFact, Write
 
 STAGE = "sink"
 
@@ -45,12 +45,13 @@ def read_memory(
 
 def read_fact(
     record: Record, partitions: int, topic_id: str, answered: bool = False
-) -> tuple[Fact | UnreadableFact | None, Dead | None]:
+) -> tuple[Fact | UnreadableFact | Null | None, Dead | None]:
     """A record of `memories.classified`: what to fold, if anything, and the dead letter, if it is one."""
     try:
         event = decode_fact(record)
         if isinstance(event, FactSuperseded):
-            return None, None
+            right = partition_of(event.memory_key, partitions) == record.partition
+            return Null(event.memory_key, event.seq, event.generation, answered) if right else None, None
         _check_partition(event.memory.key, record, partitions)
         _check_origin(event, record, topic_id)
         return Fact(event, answered), None

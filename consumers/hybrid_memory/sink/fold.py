@@ -9,6 +9,7 @@ whichever of them compaction leaves, the answer comes after and wins.
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import TypeGuard
 
 from hybrid_memory.index.points import Point, State, rank
 from hybrid_memory.schemas import (
@@ -21,7 +22,7 @@ from hybrid_memory.schemas import (
     Provenance,
     split_memory_key,
 )
-from hybrid_memory.sink.terms import Fact, Folded, Input, Log, Mend, Rules, Unreadable, UnreadableFact, Write
+from hybrid_memory.sink.terms import Fact, Folded, Input, Log, Mend, Null, Rules, Unreadable, UnreadableFact, Write
 
 
 def fold(
@@ -62,6 +63,9 @@ class _Batch:
         elif isinstance(record, UnreadableFact):
             if not record.answered:
                 self._answer_for(record.key, (record.seq, record.generation), point)
+        elif isinstance(record, Null):
+            if not record.answered and _shows(point, (record.seq, record.generation)):
+                self._say_again(point)
         elif isinstance(record, Unreadable):
             self._refuse(record, point, mend=True)
         else:
@@ -159,17 +163,16 @@ class _Batch:
 
     def _answer_for(self, key: str, fact: tuple[int, int], point: Point | None) -> None:
         """A null; but where the fact that is shown has the same key, that one again, or compaction would lose it."""
-        if point is not None and point.fact == fact:
-            shown = self._shown(point)
-            self._facts[shown.key] = shown
+        if _shows(point, fact):
+            self._say_again(point)
         else:
             self._supersede(key, [fact])
 
-    def _shown(self, point: Point) -> MemoryClassified:
+    def _say_again(self, point: Point) -> None:
         """The fact whose classifiers the point shows."""
         assert point.memory is not None
         assert point.provenance is not None
-        return MemoryClassified(
+        shown = MemoryClassified(
             memory=point.memory,
             seq=point.seq,
             generation=point.generation,
@@ -177,6 +180,7 @@ class _Batch:
             provenance=MachineProvenance(**dict(point.provenance)),
             origin=self._log.position(point.key, point.seq),
         )
+        self._facts[shown.key] = shown
 
     # both
 
@@ -249,3 +253,8 @@ def _memory(record: Write) -> Memory | None:
 def _provenance(source: str, at: int, taxonomy: str | None = None) -> Provenance:
     when = datetime.fromtimestamp(at / 1000, UTC)
     return Provenance.model_validate({"source": source, "taxonomy": taxonomy, "at": when})
+
+
+def _shows(point: Point | None, fact: tuple[int, int]) -> TypeGuard[Point]:
+    """Whether the point's classifiers are those of this fact: (seq, generation)."""
+    return point is not None and point.fact == fact

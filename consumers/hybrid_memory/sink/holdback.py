@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from hybrid_memory.schemas import Record
 from hybrid_memory.sink.decode import Dead
-from hybrid_memory.sink.terms import Fact, UnreadableFact
+from hybrid_memory.sink.terms import Fact, Null, UnreadableFact
 
-Read = Callable[[Record], tuple[Fact | UnreadableFact | None, Dead | None]]
+AnyFact = Fact | UnreadableFact | Null
+Read = Callable[[Record], tuple[AnyFact | None, Dead | None]]
 """What a record says: a fact, or its dead letter, or both; neither where there is nothing to apply."""
 
 
@@ -18,7 +19,7 @@ class Held:
     """A record of `memories.classified`, and what it says."""
 
     record: Record
-    fact: Fact | UnreadableFact | None
+    fact: AnyFact | None
     dead: Dead | None = None
 
 
@@ -52,7 +53,7 @@ class HoldBack:
         """The first held record of each partition that holds any: its position moves no further than this."""
         return {partition: queue[0] for partition, queue in self._queues.items() if queue}
 
-    def waiting(self, memories: Mapping[int, int]) -> dict[int, Fact | UnreadableFact]:
+    def waiting(self, memories: Mapping[int, int]) -> dict[int, AnyFact]:
         """Those of the first held facts whose memory is still to be applied."""
         waiting = {}
         for partition in self.first():
@@ -85,5 +86,5 @@ class HoldBack:
         return self._fronts[partition]
 
 
-def _is_applied(fact: Fact | UnreadableFact, partition: int, memories: Mapping[int, int]) -> bool:
-    return fact.seq < memories.get(partition, 0)
+def _is_applied(fact: AnyFact, partition: int, memories: Mapping[int, int]) -> bool:
+    return isinstance(fact, Null) or fact.seq < memories.get(partition, 0)

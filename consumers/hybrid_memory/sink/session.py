@@ -16,10 +16,10 @@ from hybrid_memory.schemas import DecodeError, NewRecord, Position, Record, enco
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
 from hybrid_memory.sink.decode import Dead, failure, read_fact, read_memory
-from hybrid_memory.sink.holdback import HoldBack
+from hybrid_memory.sink.holdback import AnyFact, HoldBack
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.state import Braked
-from hybrid_memory.sink.terms import Answer, Fact, Input, Mend, UnreadableFact
+from hybrid_memory.sink.terms import Answer, Fact, Input, Mend, Null, UnreadableFact
 
 _LOG = logging.getLogger(__name__)
 SOURCE = "urn:hybrid-memory:sink"
@@ -169,7 +169,7 @@ class Session:
         if dead is not None:
             batch.dead.append(dead)
 
-    def _read_fact(self, record: Record) -> tuple[Fact | UnreadableFact | None, Dead | None]:
+    def _read_fact(self, record: Record) -> tuple[AnyFact | None, Dead | None]:
         topics = self.topics
         return read_fact(record, topics.classified.partitions, topics.memories.topic_id, self._was_answered(record))
 
@@ -255,6 +255,8 @@ class Session:
             metrics.records.labels(STAGE, "dead").inc()
             metrics.dead_letters.labels(STAGE, item.failure.error_class).inc()
         for item_in, record in zip(batch.inputs, batch.records, strict=True):
+            if isinstance(item_in, Null):
+                continue
             speed = "classified" if isinstance(item_in, Fact | UnreadableFact) else "instant"
             metrics.event_age.labels(STAGE).observe(max(0.0, now - record.timestamp / 1000))
             metrics.time_to_searchable.labels(speed).observe(max(0.0, now - record.timestamp / 1000))

@@ -102,7 +102,18 @@ class UnreadableFact:
     answered: bool = False
 
 
-Input = Write | Unreadable | Fact | UnreadableFact
+@dataclass(frozen=True, slots=True)
+class Null:
+    """A null of `memories.classified`: compaction leaves nothing of the fact that it names."""
+
+    key: str
+    """Of the memory, not the record's own."""
+    seq: int
+    generation: int
+    answered: bool = False
+
+
+Input = Write | Unreadable | Fact | UnreadableFact | Null
 
 
 @dataclass(frozen=True, slots=True)

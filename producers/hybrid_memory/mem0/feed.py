@@ -91,34 +91,47 @@ class Feed:
         with, `settle` the window; else look again."""
         window.start()
         first = self._read(1)
-        for page in self._pages(first):
-            yield window.fresh(page.events)
-            if self._newest_first is not None and window.passed(page.events):
-                return
-
-    def _pages(self, first: FeedPage) -> Iterator[FeedPage]:
-        """The pages from the new end on; where nobody knows which that is, all of them. What the feed grows by
-        meanwhile pushes others to a page that is not read: only old ones, or ones that the next look finds."""
         self._find_order(first)
-        if self._newest_first is False:
-            yield from (self._read(number) for number in range(_count(first), 0, -1))
-            return
-        yield first
-        for number in range(2, _count(first) + 1):
-            yield self._read(number)
+        pages = self._down(first, window) if self._newest_first is False else self._up(1, first, window)
+        for page in pages:
+            yield window.fresh(page.events)
+
+    def _up(self, number: int, page: FeedPage, window: Window | None = None) -> Iterator[FeedPage]:
+        """The pages from this one on to the last that there is by then: what the feed grows by pushes events to pages
+        that are still to be read, so none is missed. Given a window, it ends where that is passed."""
+        size = len(page.events)
+        while True:
+            yield page
+            if window is not None and self._newest_first is not None and window.passed(page.events):
+                return
+            number += 1
+            if number > _count(page.count, size):
+                return
+            page = self._read(number)
+
+    def _down(self, first: FeedPage, window: Window) -> Iterator[FeedPage]:
+        """The pages from the last on to the first that the window has passed; where the feed grew meanwhile, they once
+        more the other way: an event that came late may have pushed another to a page that was read before."""
+        for number in range(_count(first.count, len(first.events)), 0, -1):
+            page = self._read(number)
+            yield page
+            if window.passed(page.events):
+                break
+        if page.count != first.count:
+            yield from self._up(number, self._read(number))
 
     def _find_order(self, first: FeedPage) -> None:
-        if self._newest_first is None and _count(first) > 1:
+        if self._newest_first is None and _count(first.count, len(first.events)) > 1:
             last = self._last(first)
             begin, end = (max((event.at for event in page.events), default=None) for page in (first, last))
             if begin is not None and end is not None and begin != end:
                 self._newest_first = begin > end
 
     def _last(self, first: FeedPage) -> FeedPage:
-        number = _count(first)
+        number = _count(first.count, len(first.events))
         return self._read(number) if number > 1 else first
 
 
-def _count(full: FeedPage) -> int:
-    """How many pages there are, by one that is full unless it is the only one."""
-    return max(1, -(-full.count // max(1, len(full.events))))
+def _count(events: int, size: int) -> int:
+    """How many pages so many events make."""
+    return max(1, -(-events // max(1, size)))

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hybrid_memory.mem0.feed import Feed, FeedEvent, FeedPage, Window
@@ -44,6 +44,15 @@ seconds = st.lists(st.tuples(st.integers(0, 20), st.integers(0, OVERLAP)), max_s
     looks=st.integers(1, 6),
     restarts=st.sets(st.integers(0, 5)),
     stops=st.sets(st.integers(0, 5)),
+)
+# The first events are pushed to a page further down during each look, until the window has passed them.
+@example(
+    steps=[(0, 0)] * 10 + [(1, 0), (20, 0), (20, 0), (20, 0), (0, 0)],
+    size=1,
+    newest_first=True,
+    looks=4,
+    restarts=set(),
+    stops=set(),
 )
 def test_every_event_is_found_and_only_once_but_for_restarts(
     steps: list[tuple[int, int]], size: int, newest_first: bool, looks: int, restarts: set[int], stops: set[int]

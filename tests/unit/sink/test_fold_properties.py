@@ -25,7 +25,7 @@ from hybrid_memory.schemas import (
     memory_key,
 )
 from hybrid_memory.sink.fold import fold
-from hybrid_memory.sink.terms import Fact, Input, Log, Mend, Unreadable, UnreadableFact, Write
+from hybrid_memory.sink.terms import Fact, Input, Log, Mend, Null, Unreadable, UnreadableFact, Write
 
 USER = "u"
 TEXTS = ("tea", "Tea", "milk")
@@ -92,11 +92,10 @@ class World:
         fact_end = sink.facts
         while fact_end < min(sink.facts + fact_count, len(self.facts)):
             fact = self.facts[fact_end]
-            if isinstance(fact, MemoryClassified | UnreadableFact):
-                if fact.seq >= end:
-                    break  # held back
-                read_fact = Fact(fact) if isinstance(fact, MemoryClassified) else fact
-                batch.append(replace(read_fact, answered=answered))
+            if isinstance(fact, MemoryClassified | UnreadableFact) and fact.seq >= end:
+                break  # held back
+            if fact is not None:
+                batch.append(replace(as_input(fact), answered=answered))
             fact_end += 1
         folded = fold(sink.index, batch, rules=RULES, log=LOG)
         sink.index.update(folded.points)
@@ -127,6 +126,13 @@ class World:
                 if record is not None and last[log_key(record)] != offset:
                     log[offset] = None
         return world
+
+
+def as_input(fact: MemoryClassified | FactSuperseded | UnreadableFact) -> Fact | Null | UnreadableFact:
+    """A record of `memories.classified` as the sink reads it."""
+    if isinstance(fact, MemoryClassified):
+        return Fact(fact)
+    return Null(fact.memory_key, fact.seq, fact.generation) if isinstance(fact, FactSuperseded) else fact
 
 
 def log_key(record: Write | Unreadable | MemoryClassified | FactSuperseded | UnreadableFact) -> str:
@@ -260,11 +266,11 @@ def test_at_rest_log_index_and_rebuild_agree(moves: list[tuple], data: st.DataOb
         compacted.step(rebuilt, data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5)), answered=True)
     assert view(rebuilt.index) == view(sink.index)
 
-    # And no fact is left in the log that does not count, or that nobody can read.
+    # And the facts that count, and no others, are left in the log; none that nobody can read.
     left = world.compacted(len(world.memories), len(world.facts)).facts
     assert not any(isinstance(fact, UnreadableFact) for fact in left)
     counts = {(point.key, *point.fact) for point in sink.index.values() if point.fact}
-    assert {(f.memory.key, f.seq, f.generation) for f in left if isinstance(f, MemoryClassified)} <= counts
+    assert {(f.memory.key, f.seq, f.generation) for f in left if isinstance(f, MemoryClassified)} == counts
 
     # One that is restored from a copy goes on from there, in silence over what was answered.
     restored, last = late.copy(), {key: point.memory for key, point in view(sink.index).items()}
@@ -318,6 +324,17 @@ def last_words(world: World) -> dict[str, Memory | None]:
         elif isinstance(record, Unreadable) and words.get(record.key) is not None:
             words[record.key] = Memory(user_id=USER, memory_id="x", text="left in the log by a poison record")
     return words
+
+
+def test_the_null_for_a_poison_fact_does_not_take_a_good_one_with_it() -> None:
+    """The good one was written between the poison and the sink's answer: after both, the null comes last."""
+    tea = Memory(user_id=USER, memory_id="given", text="tea", created_at=WHEN)
+    world, sink, zombie = World(), Sink(), Sink()
+    play(world, sink, zombie, [("write", tea), ("poison fact", 0, 1), ("fact", 0, 1, "llm"), ("step", 1, 1, 1, None)])
+    world.drain([sink, zombie])
+    assert sink.index[tea.key].source == "llm"
+    [left] = [fact for fact in world.compacted(1, len(world.facts)).facts if isinstance(fact, MemoryClassified)]
+    assert left.classifiers == sink.index[tea.key].classifiers
 
 
 @settings(max_examples=300, deadline=None)

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_memory.schemas import MachineProvenance, Memory, MemoryClassified, Position, Record
-from hybrid_memory.sink.holdback import Held, HoldBack
-from hybrid_memory.sink.terms import Fact, UnreadableFact
+from hybrid_memory.sink.holdback import AnyFact, Held, HoldBack
+from hybrid_memory.sink.terms import Fact
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEMORY = Memory.new(user_id="ann", memory_id="m", text="I love sushi", created_at=NOW)
@@ -33,7 +33,7 @@ def test_of_what_is_ready_so_many_are_let_go_in_order_and_none_starves(
     said = [held(partition, offset, seq) for offset, (partition, seq) in enumerate(facts)]
     read: list[int] = []
 
-    def reading(record: Record) -> tuple[Fact | UnreadableFact | None, None]:
+    def reading(record: Record) -> tuple[AnyFact | None, None]:
         read.append(record.offset)
         return said[record.offset].fact, None
 
