@@ -45,12 +45,11 @@ slow: $(READY) ## Run the tests that take too long for every change
 	@$(BIN)/hm broker install
 	@$(BIN)/pytest -q -m slow --durations=10
 
-lint: $(READY) ## Style, types, floors, generated files
+lint: $(READY) ## Style, types, generated files
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python -m hybrid_memory.schemas.generate --check
-	@$(BIN)/pytest -q tests/unit/test_floors.py
 
 format: $(READY) ## Put the code in its form
 	@$(BIN)/ruff check --fix .
