@@ -25,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 SOURCE = "urn:hybrid-memory:sink"
 STAGE = "sink"
 _HELD = 1024
+_BREATH_SECONDS, _LATELY_SECONDS = 0.003, 0.2
+"""Between two steps of facts, where a memory came lately."""
 
 
 class Speaker(Protocol):
@@ -83,6 +85,7 @@ class Session:
     _held: HoldBack = field(init=False)
     _full: set[int] = field(default_factory=set)
     _facts_last: bool = False
+    _last_memory: float = float("-inf")
     _pending: _Batch | None = None
     _moved: dict[TopicPartition, int] = field(default_factory=dict)
 
@@ -99,7 +102,7 @@ class Session:
         """
         if self._pending is None:
             self.reader.check()
-            self._pending = self._read(timeout if self.settled else 0)
+            self._pending = self._read(timeout if self.settled else self._breath)
         batch = self._pending
         if not batch.complete:
             self._complete(batch)
@@ -130,6 +133,11 @@ class Session:
         """Whether no fact is held that could be applied now."""
         return len(self._held.waiting(self._memories)) == len(self._held.first())
 
+    @property
+    def _breath(self) -> float:
+        """How long to wait for records while facts are held: where memories come, who serves them needs the cores."""
+        return _BREATH_SECONDS if time.monotonic() - self._last_memory < _LATELY_SECONDS else 0.0
+
     # read, decode, hold back
 
     def _read(self, timeout: float) -> _Batch:
@@ -138,6 +146,7 @@ class Session:
         batch.read = len(records)
         for record in (record for record in records if record.topic == self.topics.memories.name):
             self._take_memory(record, batch)
+            self._last_memory = time.monotonic()
         for record in (record for record in records if record.topic == self.topics.classified.name):
             self._held.hold(record)
         return batch
