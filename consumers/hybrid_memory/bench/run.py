@@ -124,7 +124,6 @@ def _give(
 
 
 def _print(figures: Sequence[Figure], counted: str) -> None:
-
     console = make_console()
     console.print(table(figures, counted))
     console.print(verdict(figures), style="bold", highlight=False)

@@ -44,7 +44,6 @@ def run(file: Path, out: Path | None, as_json: bool, seed: int) -> None:
     if as_json:
         print(json.dumps(result, indent=2))
         return
-
     console = make_console()
     console.print(table(compared))
     console.print(

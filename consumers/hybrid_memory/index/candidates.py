@@ -60,8 +60,8 @@ def _attainable(ranker: Ranker, query: Query, lists: Lists) -> float:
     """Mostly the list of words tells their rarities; for another word, a memory that has it is asked for."""
     words = query.words.indices
     known = solve(words, lists.words)
-    there = {word for one in lists.words for word in (one.words or NO_WORDS).indices}
-    left = [word for word in words if word not in known and (word in there or len(lists.words) == lists.limit)]
+    full = len(lists.words) == lists.limit
+    left = [word for word in words if word not in known and (full or _has_any(lists.words, word))]
     if left:
         found = ranker.ask([Ask("bm25", SparseVector((word,), (1.0,)), 1, with_words=True) for word in left])
         for word, some in zip(left, found, strict=True):
@@ -69,6 +69,10 @@ def _attainable(ranker: Ranker, query: Query, lists: Lists) -> float:
     unknown = len(words) - len(known)
     memories = (len(lists.texts) if lists.complete else ranker.visible()) if unknown else 0
     return ranking.attainable([*known.values(), *[ranking.rarity_of_unknown(memories)] * unknown])
+
+
+def _has_any(found: Sequence[Ranked], word: int) -> bool:
+    return any(word in (one.words or NO_WORDS).indices for one in found)
 
 
 def weigh(ranker: Ranker, query: Query, lists: Lists) -> dict[str, Parts]:

@@ -11,7 +11,7 @@ from hybrid_memory.index.store import Rejected, VectorStore
 from hybrid_memory.runtime.deadletters import Failure
 from hybrid_memory.sink.decode import failure
 from hybrid_memory.sink.fold import fold
-from hybrid_memory.sink.terms import Answer, Fact, Input, Labeller, Log, Null, Unreadable, UnreadableFact, Vector
+from hybrid_memory.sink.terms import Answer, AnyFact, Input, Labeller, Log, Unreadable, Vector
 from hybrid_memory.sink.vectors import Vectoriser
 
 _LOG = logging.getLogger(__name__)
@@ -86,6 +86,6 @@ class Applier:
         [(place, record)] = records
         _LOG.warning("the index rejects a record", extra={"key": record.key, "reason": str(error)})
         outcome.refused[place] = failure("poison", error, traceback.format_exc())
-        if not isinstance(record, Fact | UnreadableFact | Null):
+        if not isinstance(record, AnyFact):
             # As if it could not be read: what it would hide is answered.
             self._apply([(place, Unreadable(record.seq, record.key, record.answered))], outcome)

@@ -16,7 +16,7 @@ from hybrid_memory.schemas import (
     split_fact_key,
     split_memory_key,
 )
-from hybrid_memory.sink.terms import Fact, Null, Unreadable, UnreadableFact, Write
+from hybrid_memory.sink.terms import AnyFact, Fact, Null, Unreadable, UnreadableFact, Write
 
 STAGE = "sink"
 
@@ -45,7 +45,7 @@ def read_memory(
 
 def read_fact(
     record: Record, partitions: int, topic_id: str, answered: bool = False
-) -> tuple[Fact | UnreadableFact | Null | None, Dead | None]:
+) -> tuple[AnyFact | None, Dead | None]:
     """A record of `memories.classified`: what to fold, if anything, and the dead letter, if it is one."""
     try:
         event = decode_fact(record)

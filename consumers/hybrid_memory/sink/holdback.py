@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from hybrid_memory.schemas import Record
 from hybrid_memory.sink.decode import Dead
-from hybrid_memory.sink.terms import Fact, Null, UnreadableFact
+from hybrid_memory.sink.terms import AnyFact, Null
 
-AnyFact = Fact | UnreadableFact | Null
 Read = Callable[[Record], tuple[AnyFact | None, Dead | None]]
 """What a record says: a fact, or its dead letter, or both; neither where there is nothing to apply."""
 

@@ -16,10 +16,10 @@ from hybrid_memory.schemas import DecodeError, NewRecord, Position, Record, enco
 from hybrid_memory.sink.applied import Applied
 from hybrid_memory.sink.apply import Applier
 from hybrid_memory.sink.decode import Dead, failure, read_fact, read_memory
-from hybrid_memory.sink.holdback import AnyFact, HoldBack
+from hybrid_memory.sink.holdback import HoldBack
 from hybrid_memory.sink.reader import LogReader
 from hybrid_memory.sink.state import Braked
-from hybrid_memory.sink.terms import Answer, Fact, Input, Mend, Null, UnreadableFact
+from hybrid_memory.sink.terms import Answer, AnyFact, Fact, Input, Mend, Null, UnreadableFact
 
 _LOG = logging.getLogger(__name__)
 SOURCE = "urn:hybrid-memory:sink"

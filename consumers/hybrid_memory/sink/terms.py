@@ -92,9 +92,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadableFact:
-    """A record of `memories.classified` that can never be applied, under the key of a fact: it hides that one."""
-
+class _NoFact:
     key: str
     """Of the memory, not the record's own."""
     seq: int
@@ -103,17 +101,19 @@ class UnreadableFact:
 
 
 @dataclass(frozen=True, slots=True)
-class Null:
+class UnreadableFact(_NoFact):
+    """A record of `memories.classified` that can never be applied, under the key of a fact: it hides that one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Null(_NoFact):
     """A null of `memories.classified`: compaction leaves nothing of the fact that it names."""
 
-    key: str
-    """Of the memory, not the record's own."""
-    seq: int
-    generation: int
-    answered: bool = False
 
+AnyFact = Fact | UnreadableFact | Null
+"""What a record of `memories.classified` says."""
 
-Input = Write | Unreadable | Fact | UnreadableFact | Null
+Input = Write | Unreadable | AnyFact
 
 
 @dataclass(frozen=True, slots=True)

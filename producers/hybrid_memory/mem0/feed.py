@@ -92,16 +92,19 @@ class Feed:
         window.start()
         first = self._read(1)
         self._find_order(first)
-        pages = self._down(first, window) if self._newest_first is False else self._up(1, first, window)
+        pages = (
+            self._down(first, window) if self._newest_first is False else self._up(1, first, len(first.events), window)
+        )
         for page in pages:
             yield window.fresh(page.events)
 
-    def _up(self, number: int, page: FeedPage, window: Window | None = None) -> Iterator[FeedPage]:
-        """The pages from this one on to the last that there is by then: what the feed grows by pushes events to pages
-        that are still to be read, so none is missed. Given a window, it ends where that is passed."""
-        size = len(page.events)
+    def _up(self, number: int, page: FeedPage, size: int, window: Window | None = None) -> Iterator[FeedPage]:
+        """The pages from this one on to the last that there is by then, each of at least so many events but for the
+        last: what the feed grows by pushes events to pages that are still to be read, so none is missed. Given a
+        window, it ends where that is passed."""
         while True:
             yield page
+            size = max(size, len(page.events))
             if window is not None and self._newest_first is not None and window.passed(page.events):
                 return
             number += 1
@@ -118,7 +121,7 @@ class Feed:
             if window.passed(page.events):
                 break
         if page.count != first.count:
-            yield from self._up(number, self._read(number))
+            yield from self._up(number, self._read(number), len(first.events))
 
     def _find_order(self, first: FeedPage) -> None:
         if self._newest_first is None and _count(first.count, len(first.events)) > 1:

@@ -46,6 +46,17 @@ class Hand(threading.Thread):
             self.error = error
 
 
+def paused_in_the_middle(log: ReplayWorld) -> tuple[Job, Hand]:
+    """A job of what is in the log, and its worker, which has begun with it and waits."""
+    job = start_replay(log.settings, ReplayRequest())
+    worker = Hand(log, job.id, Manner(batch_size=4, rate=50))
+    worker.start()
+    until(lambda: find_job(log.settings, job.id).progress, 20)
+    want(log.settings, job, "paused")
+    until(lambda: "paused" in states(find_job(log.settings, job.id)), 10)
+    return job, worker
+
+
 def test_two_workers_share_a_job_and_heed_its_operator(log: ReplayWorld) -> None:
     log.add(*(f"m{number} text" for number in range(160)))
     job = start_replay(log.settings, ReplayRequest())
@@ -72,12 +83,7 @@ def test_two_workers_share_a_job_and_heed_its_operator(log: ReplayWorld) -> None
 
 def test_what_changes_during_a_pause_is_seen_after_it(log: ReplayWorld) -> None:
     places = log.add(*(f"m{number} text" for number in range(60)))
-    job = start_replay(log.settings, ReplayRequest())
-    worker = Hand(log, job.id, Manner(batch_size=4, rate=50))
-    worker.start()
-    until(lambda: find_job(log.settings, job.id).progress, 20)
-    want(log.settings, job, "paused")
-    until(lambda: "paused" in states(find_job(log.settings, job.id)), 10)
+    job, worker = paused_in_the_middle(log)
     last = find_job(log.settings, job.id)
     assert set(last.progress) == {0}, "the other partition has been looked at, and not been begun"
     changed = next(number for number, place in enumerate(places) if place.partition == 1)
@@ -106,12 +112,7 @@ def test_a_job_that_has_ended_is_deleted_with_its_results(log: ReplayWorld) -> N
 
 def test_a_worker_that_waited_says_that_it_has_left(log: ReplayWorld) -> None:
     log.add(*(f"m{number} text" for number in range(80)))
-    job = start_replay(log.settings, ReplayRequest())
-    worker = Hand(log, job.id, Manner(batch_size=4, rate=50))
-    worker.start()
-    until(lambda: find_job(log.settings, job.id).progress, 20)
-    want(log.settings, job, "paused")
-    until(lambda: "paused" in states(find_job(log.settings, job.id)), 10)
+    job, worker = paused_in_the_middle(log)
     want(log.settings, job, "cancelled")
     worker.join(20)
     assert states(find_job(log.settings, job.id)) == {"left"}

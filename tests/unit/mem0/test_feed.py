@@ -123,3 +123,14 @@ def test_a_window_forgets_what_is_older_than_its_overlap() -> None:
         window.fresh([event(number, number)])
         window.settle()
     assert len(window._seen) == OVERLAP + 1
+
+
+def test_no_page_is_read_that_is_not_there() -> None:
+    platform = Platform(7, newest_first=False)
+    platform.events = [event(number, number) for number in range(15)]
+    platform.arriving = [event(number, number) for number in range(15, 18)]
+    window = Window(timedelta(seconds=OVERLAP), event("later", 1000).at)
+    assert [new for some in Feed(platform.page).look(window) for new in some] == []
+    assert platform.read == 4, (
+        "the first, the last, for its order and by itself, and that once more, since the feed grew"
+    )

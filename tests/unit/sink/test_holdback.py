@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hybrid_memory.schemas import MachineProvenance, Memory, MemoryClassified, Position, Record
-from hybrid_memory.sink.holdback import AnyFact, Held, HoldBack
-from hybrid_memory.sink.terms import Fact
+from hybrid_memory.sink.holdback import Held, HoldBack
+from hybrid_memory.sink.terms import AnyFact, Fact
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 MEMORY = Memory.new(user_id="ann", memory_id="m", text="I love sushi", created_at=NOW)
